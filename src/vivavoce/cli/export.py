@@ -1,0 +1,54 @@
+"""`viva export`: a run folder becomes a bundle, measured before it is written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vivavoce.cli.train import require_torch
+from vivavoce.data.manifest import Utterance, read_manifest
+from vivavoce.errors import ModelError
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder of `viva train`, or one checkpoint in it.")],
+    out: Annotated[Path, typer.Argument(help="Bundle folder to write.")],
+    test: Annotated[list[Path], typer.Option("--test", help="Manifest to measure on; may be repeated.")],
+    precision: Annotated[str, typer.Option(help="int8 or fp32.")] = "int8",
+    name: Annotated[str, typer.Option(help="Name of the bundle.")] = "asr-en-small",
+    chunk_frames: Annotated[int, typer.Option(help="Attention chunk of 80 ms frames: the look-ahead.")] = 16,
+    max_wer_increase: Annotated[
+        float, typer.Option(help="Refuse when int8 raises the word error rate by more points than this.")
+    ] = 0.3,
+    limit: Annotated[int, typer.Option(help="Measure on this many utterances of each manifest; 0 for all.")] = 0,
+) -> None:
+    """Export a trained model: ONNX, int8 weights, parity with PyTorch, word error rates; refused when they differ."""
+    require_torch("export")
+    from vivavoce.export.bundle_writer import BundleSettings, load_model, write_bundle
+    from vivavoce.recipes.asr_small import facts_of_run, model_settings
+
+    folder = run.parent.parent if run.is_file() else run
+    checkpoints = [run] if run.is_file() else sorted((run / "checkpoints").glob("step-*.safetensors"))
+    if not checkpoints:
+        raise ModelError(f"{run} holds no checkpoint; expected a run folder of `viva train`, or a checkpoint in one.")
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    dims, features, tail_frames = model_settings(config)
+    tests: list[Utterance] = []
+    for manifest in test:
+        rows = read_manifest(manifest)
+        tests += rows[:: max(1, len(rows) // limit)] if limit else rows
+    settings = BundleSettings(
+        name=name,
+        precision=precision,
+        chunk_frames=chunk_frames,
+        tail_frames=tail_frames,
+        max_wer_increase=max_wer_increase,
+    )
+    model = load_model(checkpoints[-1], dims)
+    facts = write_bundle(model, features, out, settings, tests, facts_of_run(config, checkpoints[-1]))
+    print(f"wrote {out}", file=sys.stderr)
+    typer.echo(json.dumps({"parity": facts["parity"], "model": facts["model"]}, indent=2))

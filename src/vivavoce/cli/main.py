@@ -1,0 +1,120 @@
+"""The command `viva`: reads arguments, calls one function, prints. Results go to standard output, all else to error.
+
+Each command is the function of its own name in `vivavoce.cli.<name>`, imported only when it is asked for: help and
+mistyped names answer at once, and whoever transcribes never loads what only training needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from vivavoce import __version__
+from vivavoce.errors import VivaError
+
+COMMANDS = {
+    "transcribe": "Turn recordings into text.",
+    "align": "Find when each word of a text is spoken.",
+    "evaluate": "Measure word errors on test sets.",
+    "prepare": "Read a corpus into manifests.",
+    "synthesize": "Make training speech from text.",
+    "train": "Train a model by a recipe.",
+    "lm": "Train, convert and judge language models.",
+    "export": "Pack a trained model into a bundle, and measure it.",
+    "inspect": "Draw a recording and print its facts.",
+}
+"""Name and summary; whole sentences stand in each command's own help."""
+
+
+class _Commands(TyperGroup):
+    """Commands that are imported when they run, and errors that are a line instead of a traceback."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and load_command(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VivaError as error:
+            raise SystemExit(_complain(f"error: {error}", 2)) from None
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+        except BrokenPipeError:
+            # The reader (head, say) has gone; a second complaint at shutdown is avoided by pointing stdout nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        except Exception as error:
+            if os.environ.get("VIVA_DEBUG") or _is_typers_own(error):
+                raise
+            report = "This is a fault of vivavoce. Run it again with VIVA_DEBUG=1 and report what it prints."
+            raise SystemExit(_complain(f"internal error: {type(error).__name__}: {error}\n{report}", 1)) from None
+
+
+app = typer.Typer(
+    name="viva",
+    cls=_Commands,
+    help="From a raw waveform to a shipped, measured voice product.",
+    epilog="First try: viva transcribe RECORDING.wav   More on a command: viva COMMAND -h",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain text: boxes would double the time that help takes
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def load_command(name: str) -> Any:
+    """The command `name`, with its arguments, built from the function of that name.
+
+    A module with several commands holds them in `app`, whose callback is the function of that name.
+    """
+    module = importlib.import_module(f"vivavoce.cli.{name}")
+    app = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name)(getattr(module, name))
+    return typer.main.get_command(app)
+
+
+def main() -> None:
+    """Run the command line: exit code 2 for a user's fault, 130 for Ctrl-C, 1 for ours."""
+    app(prog_name="viva")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vivavoce {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _placeholder() -> None:
+    raise AssertionError("commands are replaced by load_command")
+
+
+for _name, _summary in COMMANDS.items():
+    app.command(_name, help=_summary)(_placeholder)
+
+
+def _complain(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _is_typers_own(error: Exception) -> bool:
+    """Wrong usage and deliberate exits, which typer prints; their classes have moved between its releases."""
+    return type(error).__module__.partition(".")[0] in ("typer", "click")

@@ -1,0 +1,49 @@
+"""Progress on standard error, while a person watches: nothing of it where standard error is a file or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Two things to report: `heard(seconds)` of audio, and `done()` with a file."""
+
+    heard: Callable[[float], None]
+    done: Callable[[], None]
+
+
+@contextmanager
+def listening(files: int, total_seconds: Callable[[], float | None]) -> Iterator[Listening]:
+    """A bar for recognising `files` recordings.
+
+    `total_seconds` is asked for only when a bar is drawn; None when the length is not known beforehand.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Listening(lambda _seconds: None, lambda: None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        total = total_seconds()
+        task = bar.add_task("listening", total=total, state="")
+        finished = 0
+
+        def show(seconds: float = 0.0) -> None:
+            bar.advance(task, seconds)
+            minutes = bar.tasks[0].completed / 60
+            of = f" of {total / 60:.1f}" if total else ""
+            bar.update(task, state=f"{minutes:.1f}{of} min, {finished} of {files} files")
+
+        def done() -> None:
+            nonlocal finished
+            finished += 1
+            show()
+
+        show()
+        yield Listening(show, done)

@@ -1,0 +1,57 @@
+"""`--set name=value` onto frozen dataclasses: the types come from the defaults, nested names use dots."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from vivavoce.errors import ConfigError
+
+Settings = TypeVar("Settings")
+
+
+def apply_settings(config: Settings, assignments: Sequence[str]) -> Settings:
+    """A copy of a dataclass with `name=value` texts applied, for example `peak_rate=1e-3` or `dims.layers=4`.
+
+    Tuples are written with commas. Booleans are true or false.
+
+    Raises:
+        ConfigError: not an assignment, an unknown name (the nearest known ones are named), or a value of another type.
+    """
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: expected name=value, for example --set peak_rate=1e-3.")
+        config = _assign(config, name.strip().split("."), text.strip(), assignment)
+    return config
+
+
+def _assign(config: Any, path: list[str], text: str, assignment: str) -> Any:
+    known = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    head, rest = path[0], path[1:]
+    if head not in known:
+        near = difflib.get_close_matches(head, known, n=3) or sorted(known)
+        raise ConfigError(f"--set {assignment}: there is no setting {head!r}; known: {', '.join(near)}.")
+    if rest and not dataclasses.is_dataclass(known[head]):
+        raise ConfigError(f"--set {assignment}: {head} has no parts; write --set {head}=VALUE.")
+    if not rest and dataclasses.is_dataclass(known[head]):
+        parts = ", ".join(f"{head}.{field.name}" for field in dataclasses.fields(known[head]))
+        raise ConfigError(f"--set {assignment}: {head} has parts; set one of {parts}.")
+    value = _assign(known[head], rest, text, assignment) if rest else _parse(text, known[head], assignment)
+    return dataclasses.replace(config, **{head: value})
+
+
+def _parse(text: str, default: Any, assignment: str) -> Any:
+    if isinstance(default, tuple):
+        sample = default[0] if default else ""
+        return tuple(_parse(part.strip(), sample, assignment) for part in text.split(",") if part.strip())
+    if isinstance(default, bool):
+        if text.lower() in ("true", "yes", "1", "false", "no", "0"):
+            return text.lower() in ("true", "yes", "1")
+        raise ConfigError(f"--set {assignment}: expected true or false.")
+    try:
+        return type(default)(text)
+    except ValueError:
+        raise ConfigError(f"--set {assignment}: expected a {type(default).__name__}, as in {default!r}.") from None

@@ -1,0 +1,1 @@
+"""The mathematics of the signal, in NumPy alone: spectra, features, pitch, level, resampling."""

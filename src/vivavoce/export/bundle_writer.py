@@ -1,0 +1,177 @@
+"""A trained run becomes a bundle: export, quantise, measure both, refuse or write.
+
+Everything is measured through `runtime.Recognizer`, the code that users run, so that the numbers in `bundle.json`
+are those of the product and not of the training script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vivavoce import __version__
+from vivavoce.data.manifest import Utterance
+from vivavoce.dsp.features import FeatureConfig
+from vivavoce.errors import ModelError
+from vivavoce.evaluation.recordings import audio_of
+from vivavoce.export.parity import Parity, compare
+from vivavoce.export.quantize import quantize_weights
+from vivavoce.export.to_onnx import export_onnx
+from vivavoce.metrics.error_rate import error_rate
+from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims
+from vivavoce.runtime.recognizer import Recognizer
+from vivavoce.text.alphabet import Alphabet
+from vivavoce.text.normalize import normalize_for_scoring
+from vivavoce.training.run_folder import load_checkpoint, unpack
+
+
+@dataclass(frozen=True)
+class BundleSettings:
+    """What a bundle says of itself, and the bounds that it must keep.
+
+    `max_wer_increase` is in percentage points, int8 against float32, on the test utterances; `max_error` bounds the
+    largest difference of any log-probability between torch and the float32 graph.
+    """
+
+    name: str = "asr-en-small"
+    language: str = "en"
+    licence: str = "Apache-2.0"
+    precision: str = "int8"
+    chunk_frames: int = 16
+    tail_frames: int = 8
+    max_error: float = 1e-3
+    max_wer_increase: float = 0.3
+
+
+def load_model(checkpoint: str | Path, dims: ConformerDims, averaged: bool = True) -> ConformerCTC:
+    """The model of a checkpoint, with its averaged weights unless told otherwise.
+
+    Raises:
+        ModelError: the weights do not fit the dims.
+    """
+    tensors, _ = load_checkpoint(checkpoint)
+    model = ConformerCTC(dims).eval()
+    try:
+        model.load_state_dict(unpack("average" if averaged else "model", tensors))
+    except RuntimeError as error:
+        raise ModelError(f"{checkpoint} does not fit {dims}: {str(error).splitlines()[-1].strip()}") from None
+    return model
+
+
+def write_bundle(
+    model: ConformerCTC,
+    features: FeatureConfig,
+    folder: str | Path,
+    settings: BundleSettings,
+    tests: Sequence[Utterance],
+    training: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Export a model into a bundle folder and return what `bundle.json` says.
+
+    The folder appears only when every check has passed; an older bundle in its place is then replaced.
+
+    Raises:
+        ModelError: the graph differs from torch, or int8 raised the word error rate, by more than the stated bound.
+    """
+    folder = Path(folder)
+    if not tests:
+        raise ModelError("no test utterances were given; a bundle states the word error rate that it was measured at.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
+        plain, small = Path(work) / "fp32", Path(work) / "int8"
+        plain.mkdir()
+        export_onnx(model, plain / "model.onnx")
+        parity = compare(model, plain / "model.onnx")
+        if parity.max_error > settings.max_error:
+            raise ModelError(
+                f"the exported graph differs from torch by {parity.max_error:.2e} in a log-probability (bound "
+                f"{settings.max_error:.0e}); the export is wrong, nothing was written."
+            )
+        facts = _facts(model, features, settings, parity, training)
+        _seal(plain, facts, "fp32")
+        chosen, results = plain, {"fp32": measure(plain, tests)}
+        if settings.precision == "int8":
+            small.mkdir()
+            quantize_weights(plain / "model.onnx", small / "model.onnx")
+            facts["parity"]["int8_max_error"] = compare(model, small / "model.onnx").max_error
+            _seal(small, facts, "int8")
+            chosen, results["int8"] = small, measure(small, tests)
+            moved = 100.0 * (results["int8"] - results["fp32"])
+            if moved > settings.max_wer_increase:
+                raise ModelError(
+                    f"int8 raises the word error rate from {results['fp32']:.2%} to {results['int8']:.2%}, more than "
+                    f"the {settings.max_wer_increase} points allowed; nothing was written. Export in fp32."
+                )
+        facts["parity"]["word_error_rate"] = {name: round(value, 5) for name, value in results.items()}
+        facts["parity"]["test_utterances"] = len(tests)
+        _seal(chosen, facts, settings.precision)
+        replaced = folder.with_name(folder.name + ".replaced")
+        if folder.exists():
+            for kept in ("MODEL_CARD.md",):  # written by people, not by the export
+                if (folder / kept).is_file():
+                    shutil.copy2(folder / kept, chosen / kept)
+            folder.rename(replaced)
+        chosen.rename(folder)
+        shutil.rmtree(replaced, ignore_errors=True)
+    return facts
+
+
+def measure(bundle: Path, tests: Sequence[Utterance]) -> float:
+    """Greedy word error rate of a bundle through the runtime."""
+    recognizer = Recognizer(bundle)
+    hypotheses = [recognizer.transcribe(audio_of(utterance)).text for utterance in tests]
+    references = [normalize_for_scoring(utterance.text) for utterance in tests]
+    return error_rate(references, [normalize_for_scoring(text) for text in hypotheses]).rate
+
+
+def _facts(
+    model: ConformerCTC,
+    features: FeatureConfig,
+    settings: BundleSettings,
+    parity: Parity,
+    training: Mapping[str, Any],
+) -> dict[str, Any]:
+    d = model.dims
+    return {
+        "format": "vivavoce-bundle",
+        "format_version": 1,
+        "kind": "recognizer",
+        "name": settings.name,
+        "version": __version__,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "language": settings.language,
+        "licence": settings.licence,
+        "card": "MODEL_CARD.md",
+        "sample_rate": features.sample_rate,
+        "features": features.to_dict(),
+        "tokens": Alphabet.characters().to_dict(),
+        "phones": Alphabet.phones().to_dict(),
+        "model": {
+            "file": "model.onnx",
+            "subsampling": SUBSAMPLING,
+            "outputs_per_frame": OUTPUTS_PER_FRAME,
+            "layers": d.layers,
+            "width": d.width,
+            "left_frames": d.left_frames,
+            "convolution_frames": d.convolution_frames,
+            "chunk_frames": settings.chunk_frames,
+            "tail_frames": settings.tail_frames,
+            "parameters": sum(p.numel() for p in model.parameters()),
+        },
+        "training": dict(training),
+        "parity": {"torch_max_error": parity.max_error, "stream_max_error": parity.stream_max_error},
+        "accuracy": {},
+    }
+
+
+def _seal(folder: Path, facts: dict[str, Any], precision: str) -> None:
+    facts["model"]["precision"] = precision
+    facts["model"]["sha256"] = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

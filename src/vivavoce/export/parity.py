@@ -1,0 +1,68 @@
+"""Torch against the exported graph, and the graph in chunks against itself whole: the differences are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from vivavoce.export.to_onnx import INPUTS
+from vivavoce.models.conformer_ctc import SUBSAMPLING, ConformerCTC, EncoderState
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Largest differences of any log-probability: graph against torch, and chunked against whole."""
+
+    max_error: float
+    stream_max_error: float
+
+
+def compare(model: ConformerCTC, path: str | Path, seed: int = 0, chunk_frames: int = 8, chunks: int = 12) -> Parity:
+    """Run random speech-like features through torch and through a graph, whole and chunk by chunk.
+
+    Two sequences of unequal length go together, so that masks and caches are exercised, and the whole is longer than
+    the attention's memory.
+    """
+    n = chunk_frames * chunks
+    rng = np.random.default_rng(seed)
+    steps = rng.standard_normal((2, SUBSAMPLING * n, model.dims.n_features)).cumsum(axis=1)
+    features = np.maximum(0.3 * steps - 5.0, -13.8).astype(np.float32)
+    lengths = np.array([n, n - chunk_frames - 3])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # as the runtime does: int8 weights, float sums
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        expected = model.eval()(torch.from_numpy(features), torch.from_numpy(lengths), chunk_frames).log_probs.numpy()
+    whole = _run(session, features, lengths, chunk_frames, model.initial_state(2))[0]
+    state: EncoderState | tuple[Array, ...] = model.initial_state(2)
+    pieces = []
+    for start in range(0, n, chunk_frames):
+        piece = features[:, SUBSAMPLING * start : SUBSAMPLING * (start + chunk_frames)]
+        log_probs, _, *following = _run(session, piece, np.clip(lengths - start, 0, chunk_frames), chunk_frames, state)
+        pieces.append(log_probs)
+        state = tuple(following)
+    streamed = np.concatenate(pieces, axis=1)
+    valid = [slice(0, expected.shape[1] * int(length) // n) for length in lengths]
+    return Parity(
+        max(float(np.abs(whole[i, s] - expected[i, s]).max()) for i, s in enumerate(valid)),
+        max(float(np.abs(streamed[i, s] - whole[i, s]).max()) for i, s in enumerate(valid)),
+    )
+
+
+def _run(
+    session: onnxruntime.InferenceSession,
+    features: Array,
+    lengths: Array,
+    chunk_frames: int,
+    state: EncoderState | tuple[Array, ...],
+) -> list[Array]:
+    caches = [np.asarray(cache) for cache in state]
+    values = [features, lengths, np.array([chunk_frames]), *caches]
+    return session.run(None, dict(zip(INPUTS, values, strict=True)))

@@ -1,0 +1,313 @@
+"""The small English recogniser: manifests -> a trained ConformerCTC in a run folder.
+
+    viva train asr_small --set manifests=m/librispeech-train.jsonl,m/an4-train.jsonl --set run=runs/asr-small
+
+Trains on two CPU cores or on GPUs, alone or under torchrun. The first epoch takes short utterances first, which is
+how CTC leaves its plateau early; the phone output of a middle layer learns before the characters do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vivavoce.augment.chain import Chain, default_recognition_chain
+from vivavoce.augment.noise import NoiseLibrary
+from vivavoce.augment.spec_augment import SpecAugment
+from vivavoce.augment.vtlp import Vtlp
+from vivavoce.data.bucketing import BucketSampler
+from vivavoce.data.manifest import Utterance, read_manifest
+from vivavoce.decoding.ctc_greedy import ctc_greedy
+from vivavoce.dsp.features import FeatureConfig
+from vivavoce.errors import ConfigError, DataError, TrainingError
+from vivavoce.metrics.error_rate import error_rate
+from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims, ctc_loss
+from vivavoce.text.alphabet import Alphabet
+from vivavoce.text.normalize import normalize_for_training
+from vivavoce.text.phonemes import PronouncingDictionary
+from vivavoce.training import distributed
+from vivavoce.training.batches import Example, Padding, SpeechBatch, SpeechBatches, feature_statistics
+from vivavoce.training.loop import LoopConfig, Step, Trainee, run
+from vivavoce.training.precision import autocast
+from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
+from vivavoce.training.schedule import warmup_hold_decay
+from vivavoce.training.waveforms import WaveformStore
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides the result; saved as config.json in the run folder.
+
+    A manifest written as `PATH*2` is gone through twice an epoch. `initial` names a checkpoint whose weights the run
+    starts from (its averaged ones); its optimiser and place in the data are not taken over.
+    """
+
+    manifests: tuple[str, ...] = ()
+    run: str = "runs/asr-small"
+    dictionary: str = "../shared/data/cmudict/cmudict.dict"
+    noise: str = "../shared/data/noise"
+    cache: str = ".cache"
+    initial: str = ""
+    dims: ConformerDims = field(default_factory=lambda: ConformerDims(layers=7))
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    updates: int = 20000
+    batch_seconds: float = 240.0
+    accumulate: int = 1
+    bucket_seconds: tuple[float, ...] = (2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0)
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    short_first_epochs: int = 1
+    peak_rate: float = 1.5e-3
+    warmup: int = 600
+    decay_share: float = 0.4
+    weight_decay: float = 0.05
+    clip_norm: float = 1.0
+    average_decay: float = 0.998
+    phone_weight: float = 0.5
+    chunk_frames: tuple[int, ...] = (4, 8, 16, 32, 256, 256)
+    time_masks: int = 4
+    frequency_bins: int = 27
+    vocal_tract: float = 0.1
+    tail_frames: int = 8
+    augment: bool = True
+    precision: str = "auto"
+    compile: bool = True
+    device: str = "auto"
+    threads: int = 0
+    workers: int = 1
+    seed: int = 1
+    checkpoint_every_seconds: float = 240.0
+    stop_after_seconds: float = math.inf
+    watch: int = 100
+
+
+def main(config: Config) -> Path:
+    """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    with distributed.join(config.device) as process:
+        folder = RunFolder(config.run, writes=process.is_first)
+        folder.save_config(asdict(config))
+        utterances, examples, times = load_examples(config)
+        watched, kept = hold_out(utterances, config.watch)
+        kept = [number for number in kept for _ in range(times[number])]
+        utterances, examples = [utterances[number] for number in kept], [examples[number] for number in kept]
+        store = process.after_the_first(lambda: WaveformStore(utterances, config.features.sample_rate, config.cache))
+        padding = Padding(SUBSAMPLING, config.tail_frames, math.log(config.features.log_floor))
+        torch.manual_seed(config.seed)
+        model = ConformerCTC(config.dims)
+        if config.initial:
+            start_from(model, config.initial)
+        else:
+            model.set_normalisation(*feature_statistics(store, config.features))
+        model.to(process.device)
+        decayed = [p for p in model.parameters() if p.ndim > 1]
+        others = [p for p in model.parameters() if p.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=config.peak_rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+        schedule = warmup_hold_decay(config.warmup, config.updates, config.decay_share)
+        trainee = Trainee(model, optimizer, schedule)
+        durations = [s / speed for s in store.seconds() for speed in config.speeds]
+        sampler = BucketSampler(
+            durations,
+            config.bucket_seconds,
+            config.batch_seconds,
+            seed=config.seed,
+            rank=process.rank,
+            world_size=process.world_size,
+            short_first_epochs=config.short_first_epochs,
+        )
+        masks = warp = None
+        if config.augment:
+            masks = SpecAugment(time_masks=config.time_masks, max_frequency_bins=config.frequency_bins)
+        if config.augment and config.vocal_tract:
+            warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
+        batches = SpeechBatches(
+            store, examples, sampler, config.speeds, config.features, padding, chain(config), masks, config.seed,
+            config.workers, warp,
+        )  # fmt: skip
+        watch = Watch(model, trainee, watched, config, padding, process.device) if process.is_first else None
+        loop = LoopConfig(
+            updates=config.updates,
+            accumulate=config.accumulate,
+            clip_norm=config.clip_norm,
+            average_decay=config.average_decay,
+            checkpoint_every_seconds=config.checkpoint_every_seconds,
+            stop_after_seconds=config.stop_after_seconds,
+            seed=config.seed,
+        )
+        run(step_function(model, config, process), batches, trainee, loop, folder, process, watch)
+        return folder.path
+
+
+def start_from(model: ConformerCTC, checkpoint: str) -> None:
+    """Load the averaged weights, and the normalisation among them, of another run's checkpoint.
+
+    Raises:
+        TrainingError: missing, damaged, or of other dims.
+    """
+    tensors, _ = load_checkpoint(checkpoint)
+    try:
+        model.load_state_dict(unpack("average", tensors))
+    except RuntimeError as error:
+        raise TrainingError(f"{checkpoint} is of another model: {str(error).splitlines()[-1].strip()}") from None
+
+
+def step_function(model: ConformerCTC, config: Config, process: distributed.Process) -> Step:
+    """One batch -> the weighted sum of the two CTC losses, per token, and each by itself."""
+    if config.compile:
+        # DDP's own way of splitting compiled graphs fails on lengths that change from batch to batch.
+        torch._dynamo.config.optimize_ddp = False
+        # Part by part: the blocks are one program compiled once, where the whole model takes minutes.
+        for part in (model.front, *model.blocks):
+            part.compile(dynamic=True)
+    wrapped: nn.Module = model
+    if process.world_size > 1:
+        wrapped = nn.parallel.DistributedDataParallel(
+            model, device_ids=[process.device.index] if process.device.type == "cuda" else None
+        )
+    chunks = torch.tensor(config.chunk_frames)
+
+    def step(batch: SpeechBatch) -> dict[str, Tensor]:
+        batch = batch.to(process.device)
+        chunk = chunks[torch.randint(len(chunks), (1,))].to(process.device)
+        with autocast(config.precision, process.device):
+            output = wrapped(batch.features, batch.frames, chunk)
+        frames = OUTPUTS_PER_FRAME * batch.frames
+        characters = ctc_loss(output.log_probs, frames, batch.tokens, batch.token_lengths)
+        phones = ctc_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths)
+        characters = characters / batch.token_lengths.sum()
+        phones = phones / batch.phone_lengths.sum().clamp(min=1)
+        loss = characters + config.phone_weight * phones
+        return {"loss": loss, "characters": characters.detach(), "phones": phones.detach()}
+
+    return step
+
+
+def chain(config: Config) -> Chain | None:
+    """The waveform augmentation, with noises of the training half only."""
+    if not config.augment:
+        return None
+    return default_recognition_chain(NoiseLibrary.from_folder(config.noise, config.features.sample_rate))
+
+
+def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[int]]:
+    """Read the manifests: utterances, targets, and how often an epoch goes through each.
+
+    Utterances without text, or longer than the last bucket, are left out.
+    """
+    if not config.manifests:
+        raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
+    dictionary = PronouncingDictionary.load(config.dictionary)
+    characters, phones = Alphabet.characters(), Alphabet.phones()
+    limit = max(config.bucket_seconds) * min(config.speeds)
+    utterances, examples, times = [], [], []
+    for path, count in map(path_and_times, config.manifests):
+        for utterance in read_manifest(path):
+            if utterance.extra.get("part", "train") != "train":
+                raise DataError(
+                    f"{path} holds {utterance.id} of part {utterance.extra['part']!r}; train on train parts only."
+                )
+            text = normalize_for_training(utterance.text)
+            if text and utterance.duration_seconds <= limit:
+                utterances.append(utterance)
+                examples.append(Example(tuple(characters.encode(text)), spoken(text, dictionary, phones)))
+                times.append(count)
+    return utterances, examples, times
+
+
+def path_and_times(manifest: str) -> tuple[str, int]:
+    """`a.jsonl*2` -> ("a.jsonl", 2); without a number, once.
+
+    Raises:
+        ConfigError: what follows the * is no number from 1 on.
+    """
+    path, star, count = manifest.partition("*")
+    if star and not (count.isascii() and count.isdigit() and int(count) > 0):
+        raise ConfigError(f"manifests holds {manifest!r}; expected PATH or PATH*N with N from 1 on.")
+    return path, int(count) if star else 1
+
+
+def spoken(text: str, dictionary: PronouncingDictionary, phones: Alphabet) -> tuple[int, ...]:
+    """Phone targets by each word's first pronunciation; none at all when a word is not in the dictionary."""
+    ids: list[int] = []
+    for word in text.split():
+        pronunciations = dictionary.pronounce(word)
+        if not pronunciations:
+            return ()
+        ids += [phones.tokens.index(phone) for phone in pronunciations[0]]
+    return tuple(ids)
+
+
+def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utterance], list[int]]:
+    """Take about `count` utterances, evenly spread, out of training to watch it by; and the numbers of the others."""
+    if not count:
+        return [], list(range(len(utterances)))
+    step = max(1, len(utterances) // count)
+    return list(utterances[::step]), [number for number in range(len(utterances)) if number % step]
+
+
+def model_settings(config: Mapping[str, Any]) -> tuple[ConformerDims, FeatureConfig, int]:
+    """The dims, features and tail of a run, out of its config.json."""
+    return ConformerDims(**config["dims"]), FeatureConfig.from_dict(config["features"]), int(config["tail_frames"])
+
+
+def facts_of_run(config: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+    """What a bundle says of its training: recipe, updates, corpora with their hours."""
+    corpora: dict[str, float] = {}
+    for path, _ in map(path_and_times, config["manifests"]):
+        for utterance in read_manifest(path) if Path(path).is_file() else []:
+            name = str(utterance.extra.get("corpus", Path(path).stem))
+            corpora[name] = corpora.get(name, 0.0) + utterance.duration_seconds / 3600.0
+    _, facts = load_checkpoint(checkpoint)
+    return {
+        "recipe": "asr_small",
+        "updates": int(facts["step"]),
+        "hours": {name: round(hours, 2) for name, hours in sorted(corpora.items())},
+        "seed": config["seed"],
+    }
+
+
+class Watch:
+    """Greedy word and character error of the averaged weights on the held-out training utterances."""
+
+    def __init__(
+        self, model: ConformerCTC, trainee: Trainee, utterances: Sequence[Utterance], config: Config,
+        padding: Padding, device: torch.device,
+    ) -> None:  # fmt: skip
+        self.trainee, self.config, self.padding, self.device = trainee, config, padding, device
+        self.model = ConformerCTC(model.dims).to(device).eval()
+        self.utterances = utterances
+        self.store = WaveformStore(utterances, config.features.sample_rate, config.cache) if utterances else None
+
+    def __call__(self, _updates: int) -> dict[str, float]:
+        if self.store is None:
+            return {}
+        self.model.load_state_dict(self.trainee.average)
+        texts = [self.text(number) for number in range(len(self.store))]
+        references = [normalize_for_training(utterance.text) for utterance in self.utterances]
+        words = error_rate(references, texts)
+        characters = error_rate(references, texts, unit="character")
+        return {"watch_wer": round(words.rate, 4), "watch_cer": round(characters.rate, 4)}
+
+    @torch.inference_mode()
+    def text(self, number: int) -> str:
+        """One watched utterance, decoded greedily at the widest chunk."""
+        from vivavoce.dsp.features import features
+
+        assert self.store is not None
+        log_mel = self.padding.pad(features(self.store[number], self.config.features))
+        batch = torch.from_numpy(log_mel).unsqueeze(0).to(self.device)
+        frames = torch.tensor([len(log_mel) // SUBSAMPLING], device=self.device)
+        output = self.model(batch, frames, max(self.config.chunk_frames))
+        result = ctc_greedy(output.log_probs[0].cpu().numpy(), 0)
+        return Alphabet.characters().decode(result.token_ids)

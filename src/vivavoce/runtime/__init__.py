@@ -1,0 +1,1 @@
+"""What ships: bundles, the recogniser, its streams. onnxruntime and NumPy, never torch."""

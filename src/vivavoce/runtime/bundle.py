@@ -1,0 +1,186 @@
+"""The bundle: a folder with a graph and `bundle.json`, the contract between training and running.
+
+This module reads and checks it, and refuses with the reason what this version cannot honour. It opens no graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from vivavoce.decoding.words import BOUNDARY
+from vivavoce.dsp.features import FeatureConfig
+from vivavoce.errors import ModelError, VivaError
+from vivavoce.text.alphabet import Alphabet
+
+FORMAT = "vivavoce-bundle"
+FORMAT_VERSION = 1
+DEFAULT_RECOGNIZER = "asr-en-small"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The shapes of a recogniser's graph; frames are encoder frames unless the name says otherwise.
+
+    Attributes:
+        file, sha256, precision: the graph, its digest, and "fp32" or "int8".
+        subsampling: feature frames to an encoder frame.
+        outputs_per_frame: output frames to an encoder frame.
+        layers, width: of the encoder, for the shapes of its caches.
+        left_frames, convolution_frames: what attention and convolution remember.
+        chunk_frames: the attention's chunk that the accuracy was measured with.
+        tail_frames: feature frames of silence that follow the last one.
+    """
+
+    file: str
+    sha256: str
+    precision: str
+    subsampling: int
+    outputs_per_frame: int
+    layers: int
+    width: int
+    left_frames: int
+    convolution_frames: int
+    chunk_frames: int
+    tail_frames: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A recogniser's bundle, checked. `facts` is the whole of bundle.json."""
+
+    folder: Path
+    name: str
+    language: str
+    sample_rate: int
+    features: FeatureConfig
+    tokens: Alphabet
+    model: ModelSpec
+    facts: Mapping[str, Any]
+
+    @property
+    def model_path(self) -> Path:
+        """The graph."""
+        return self.folder / self.model.file
+
+    @property
+    def frame_seconds(self) -> float:
+        """Time from one output frame to the next."""
+        hop = self.features.hop_length / self.sample_rate
+        return hop * self.model.subsampling / self.model.outputs_per_frame
+
+
+def default_bundle() -> Path:
+    """The folder of the recogniser inside the package.
+
+    Raises:
+        ModelError: this installation came without it.
+    """
+    folder = Path(str(resources.files("vivavoce"))) / "assets" / DEFAULT_RECOGNIZER
+    if not (folder / "bundle.json").is_file():
+        raise ModelError(
+            f"the package has no default recogniser in {folder}; install it again, or name one: --bundle DIR"
+        )
+    return folder
+
+
+def load_bundle(folder: str | Path | None = None) -> Bundle:
+    """Read and check a bundle; the default one when no folder is named.
+
+    Raises:
+        ModelError: missing or damaged files, or a format, kind or setting that this version does not know.
+    """
+    folder = Path(folder) if folder is not None else default_bundle()
+    facts = _read(folder)
+    _check_kind(folder, facts)
+    try:
+        model = _model_spec(facts["model"])
+        features = FeatureConfig.from_dict(facts["features"])
+        tokens = Alphabet.from_dict(facts["tokens"])
+        bundle = Bundle(folder, facts["name"], facts["language"], facts["sample_rate"], features, tokens, model, facts)
+        _check_features(bundle)
+    except KeyError as error:
+        raise ModelError(f"{folder}/bundle.json has no {error}; export the bundle again.") from None
+    except (VivaError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{folder}/bundle.json cannot be honoured: {error}") from None
+    _check_file(bundle)
+    return bundle
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "bundle.json"
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise ModelError(f"{folder} {what}; expected a bundle's folder (made by `viva export`).")
+    if not path.is_file():
+        raise ModelError(f"{folder} holds no bundle.json; expected a bundle (made by `viva export`).")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}. Copy or export the bundle again.") from None
+    if not isinstance(facts, dict):
+        raise ModelError(f"{path} holds a JSON {type(facts).__name__}; expected an object.")
+    return facts
+
+
+def _check_kind(folder: Path, facts: Mapping[str, Any]) -> None:
+    if facts.get("format") != FORMAT:
+        raise ModelError(f"{folder}/bundle.json has format {facts.get('format')!r}; expected {FORMAT!r}.")
+    version = facts.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ModelError(
+            f"{folder} is of bundle format {version!r}; this version reads {FORMAT_VERSION}. Update vivavoce."
+        )
+    if facts.get("kind") != "recognizer":
+        raise ModelError(f"{folder} is a {facts.get('kind')!r} bundle; expected a recognizer.")
+
+
+def _model_spec(stated: Mapping[str, Any]) -> ModelSpec:
+    """The settings of `model`, every one there and of its own type; what else is stated is for people."""
+    spec = ModelSpec(**{field.name: stated[field.name] for field in fields(ModelSpec)})
+    for field in fields(ModelSpec):
+        value = getattr(spec, field.name)
+        if field.type == "str" and not isinstance(value, str):
+            raise ModelError(f"model.{field.name} is {value!r}; expected a text.")
+        least = 0 if field.name in ("tail_frames", "left_frames", "convolution_frames") else 1
+        if field.type == "int" and (type(value) is not int or value < least):
+            raise ModelError(f"model.{field.name} is {value!r}; expected an integer, {least} or more.")
+    if spec.file != Path(spec.file).name:
+        raise ModelError(f"model.file is {spec.file!r}; expected the name of a file inside the bundle.")
+    return spec
+
+
+def _check_features(bundle: Bundle) -> None:
+    """What FeatureConfig can describe and a recogniser cannot use."""
+    features = bundle.features
+    if features.sample_rate != bundle.sample_rate:
+        raise ModelError(
+            f"features are at {features.sample_rate} Hz and sample_rate is {bundle.sample_rate}; they must agree."
+        )
+    if features.range_below_peak is not None:
+        raise ModelError(
+            "features limited below the utterance's peak cannot be streamed; set range_below_peak to null."
+        )
+    if (features.kind, features.log, features.log_offset, features.log_gain) != ("log_mel", "ln", 0.0, 1.0):
+        # The silence after the end is frames of log(floor), which is silence in these features alone.
+        raise ModelError("this version recognises from plain log_mel features with natural logarithms only.")
+    if BOUNDARY not in bundle.tokens.tokens:
+        raise ModelError("the tokens hold no space between words; this version recognises characters.")
+
+
+def _check_file(bundle: Bundle) -> None:
+    path = bundle.model_path
+    if not path.is_file():
+        raise ModelError(f"{bundle.folder} has no {bundle.model.file}; copy or export the bundle again.")
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    if digest != bundle.model.sha256:
+        raise ModelError(
+            f"{path} is not the file that bundle.json describes (sha256 {digest[:12]}..., expected "
+            f"{bundle.model.sha256[:12]}...); copy or export the bundle again."
+        )

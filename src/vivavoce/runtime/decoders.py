@@ -1,0 +1,142 @@
+"""Decoders that take log-probabilities as they come: greedy, and beam search piece by piece.
+
+Both turn frames into tokens with times and confidences, give the same tokens for every chunking, and hold no more than
+the frames of the present piece, however long the recording is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce.decoding.ctc_beam import ctc_beam
+from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
+from vivavoce.errors import ConfigError
+
+Array = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+DECODERS = ("greedy", "beam")
+BEAM_SIZE = 16
+SURE_BLANK = math.log(0.999)  # where the search itself looks at nothing else
+QUIET_FRAMES = 5  # sure blanks in a row that end a piece, 0.2 s in the default model
+LONGEST_PIECE = 750  # frames; without a pause for so long the piece ends at its likeliest blank
+
+
+class Decoder(Protocol):
+    """Log-probabilities in, tokens out; `accept` returns those that can no longer change, `open` the others."""
+
+    def accept(self, log_probs: Array) -> GreedyResult: ...
+    @property
+    def open(self) -> GreedyResult: ...
+    def finish(self) -> GreedyResult: ...
+    def reset(self) -> None: ...
+
+
+def make_decoder(name: str, blank_id: int) -> Decoder:
+    """A decoder of `DECODERS`.
+
+    Raises:
+        ConfigError: another name.
+    """
+    if name == "greedy":
+        return GreedyStream(blank_id)
+    if name == "beam":
+        return BeamStream(blank_id)
+    raise ConfigError(f"decoder is {name!r}; expected one of {', '.join(DECODERS)}.")
+
+
+class BeamStream:
+    """Prefix beam search over pieces between pauses.
+
+    A frame that is surely blank separates what was said before from what comes after: no alignment's probability
+    couples the two. So the pieces' best texts, put together, are the best text of the whole (within the 0.1% that a
+    sure blank leaves open), and neither memory nor the search grow with the recording.
+    """
+
+    def __init__(self, blank_id: int = 0, beam_size: int = BEAM_SIZE) -> None:
+        self.blank_id, self.beam_size = blank_id, beam_size
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next frame is the first."""
+        self._piece: list[Array] = []  # frames since the last cut
+        self._quiet = 0  # sure blanks at its end
+        self._first_frame = 0
+
+    def accept(self, log_probs: Array) -> GreedyResult:
+        """(t, V) frames -> the tokens of the pieces that they complete."""
+        closed = []
+        for frame in log_probs:
+            self._piece.append(frame)
+            self._quiet = self._quiet + 1 if frame[self.blank_id] > SURE_BLANK else 0
+            if self._quiet == QUIET_FRAMES:
+                closed.append(self._close(len(self._piece)))
+            elif len(self._piece) == LONGEST_PIECE:
+                later = [frame[self.blank_id] for frame in self._piece[LONGEST_PIECE // 2 :]]
+                closed.append(self._close(LONGEST_PIECE // 2 + int(np.argmax(later)) + 1))
+        return join_results(closed)
+
+    @property
+    def open(self) -> GreedyResult:
+        """The tokens of the piece that is not complete, as they stand."""
+        return self._decode(self._piece)
+
+    def finish(self) -> GreedyResult:
+        """The tokens of the last piece; the decoder then begins anew."""
+        last = self.open
+        self.reset()
+        return last
+
+    def _close(self, count: int) -> GreedyResult:
+        done, self._piece = self._decode(self._piece[:count]), self._piece[count:]
+        self._first_frame += count
+        self._quiet = 0
+        return done
+
+    def _decode(self, frames: list[Array]) -> GreedyResult:
+        if len(frames) <= self._quiet:  # nothing but sure blanks
+            return join_results([])
+        log_probs = np.stack(frames)
+        token_ids = np.array(ctc_beam(log_probs, self.blank_id, self.beam_size)[0].token_ids, np.int64)
+        starts, ends = align(log_probs, token_ids, self.blank_id)
+        means = [log_probs[a:b, token].mean() for token, a, b in zip(token_ids, starts, ends, strict=True)]
+        return GreedyResult(
+            token_ids, starts + self._first_frame, ends + self._first_frame, np.array(means, np.float32)
+        )
+
+
+def align(log_probs: Array, token_ids: Indices, blank_id: int) -> tuple[Indices, Indices]:
+    """First frame of each token, and the frame after its last, along the likeliest path that spells the tokens.
+
+    Args:
+        log_probs: (T, V), T enough for the tokens and a blank between equal neighbours.
+        token_ids: (U,) without blanks.
+
+    Source: Viterbi's algorithm over CTC's states, a blank before, between and behind the tokens.
+    """
+    states = np.full(2 * len(token_ids) + 1, blank_id)
+    states[1::2] = token_ids
+    # A token may follow another directly unless they are equal.
+    skips = np.zeros(len(states), bool)
+    skips[3::2] = token_ids[1:] != token_ids[:-1]
+    scores = np.full(len(states), -np.inf)
+    scores[:2] = log_probs[0, states[:2]]
+    steps = np.zeros((len(log_probs), len(states)), np.int8)
+    for t in range(1, len(log_probs)):
+        one = np.concatenate(([-np.inf], scores[:-1]))
+        two = np.where(skips, np.concatenate(([-np.inf, -np.inf], scores[:-2]))[: len(states)], -np.inf)
+        choices = np.stack([scores, one, two])
+        steps[t] = choices.argmax(axis=0)
+        scores = choices.max(axis=0) + log_probs[t, states]
+    state = len(states) - 1 if len(states) == 1 or scores[-1] >= scores[-2] else len(states) - 2
+    path = np.empty(len(log_probs), np.int64)
+    for t in range(len(log_probs) - 1, -1, -1):
+        path[t] = state
+        state -= int(steps[t, state])
+    wanted = 2 * np.arange(len(token_ids)) + 1
+    first, behind = np.searchsorted(path, wanted, side="left"), np.searchsorted(path, wanted, side="right")
+    return first.astype(np.int64), behind.astype(np.int64)

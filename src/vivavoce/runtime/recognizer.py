@@ -1,0 +1,217 @@
+"""Recorded speech -> text: files of any length, batches, several files at once.
+
+A long file is not cut into overlapping windows whose texts must be joined afterwards. The encoder looks only at the
+past, besides the rest of its own chunk, and hands its whole memory of the past (the caches) from one stretch to the
+next; the decoder does the same. So the frames are those of one call over the whole file, no word stands on a joint that
+could lose or double it, and memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce.audio import stream_blocks
+from vivavoce.dsp.features import FeatureStream
+from vivavoce.dsp.resample import resample
+from vivavoce.errors import AudioError, ConfigError, VivaError
+from vivavoce.runtime.bundle import Bundle, load_bundle
+from vivavoce.runtime.encoder import Encoder
+from vivavoce.runtime.stream import EncoderStream, RecognizerStream, with_tail
+from vivavoce.runtime.transcript import Transcript, WordReader
+from vivavoce.timeline import seconds_to_samples
+
+Array = NDArray[np.float32]
+File = str | os.PathLike[str] | BinaryIO
+Heard = Callable[[float], None]
+STRETCH_FRAMES = 256  # encoder frames computed in one call for files, about 20 s
+BLOCK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a file, as manifests of long recordings name them."""
+
+    file: File
+    start_seconds: float
+    duration_seconds: float
+
+
+Audio = File | Segment | NDArray[Any]
+
+
+class Recognizer:
+    """A bundle, ready to recognise. Threads may share one."""
+
+    def __init__(
+        self,
+        bundle: Bundle | str | Path | None = None,
+        threads: int = 1,
+        chunk_frames: int | None = None,
+        decoder: str = "greedy",
+    ) -> None:
+        """Open a bundle.
+
+        Args:
+            bundle: a loaded bundle, its folder, or None for the one inside the package.
+            threads: processor threads for one call of the graph.
+            chunk_frames: look-ahead in encoder frames (80 ms in the default model); None for the bundle's own, at which
+                its accuracy was measured.
+            decoder: "greedy", or "beam" for a slower search over all spellings.
+
+        Raises:
+            ModelError: the bundle cannot be used.
+            ConfigError: threads or chunk_frames below 1, or an unknown decoder.
+        """
+        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        self.chunk_frames = self.bundle.model.chunk_frames if chunk_frames is None else chunk_frames
+        self.decoder = decoder
+        self._stretch_chunks = max(1, STRETCH_FRAMES // max(1, self.chunk_frames))
+        self._encoder = Encoder(self.bundle, threads)
+        self._file_stream()  # refuses settings that cannot be, now and not with the first file
+
+    def transcribe(self, audio: Audio, sample_rate: int | None = None, heard: Heard | None = None) -> Transcript:
+        """Recognise a file, a binary stream of one, a segment, or a waveform.
+
+        Args:
+            audio: a path, a binary stream, a `Segment` of either, or (N,) float samples in [-1, 1].
+            sample_rate: of a waveform, in Hz; None when it has the bundle's rate. Files know their own.
+            heard: called with the seconds of each further piece of audio, for progress bars.
+
+        Returns:
+            The transcript; its text is "" where nothing was said.
+
+        Raises:
+            AudioError: the audio cannot be read.
+        """
+        stream = self._file_stream()
+        for block in self._blocks(audio, sample_rate):
+            stream.accept(block)
+            if heard is not None:
+                heard(len(block) / self.bundle.sample_rate)
+        return stream.finish()
+
+    def transcribe_batch(self, waveforms: Sequence[NDArray[Any]]) -> list[Transcript]:
+        """Recognise several (N,) waveforms at the bundle's rate together; each result is as if it were alone.
+
+        One call of the graph takes a stretch of all of them, which pays on machines with many cores.
+
+        Raises:
+            AudioError: one of them is not one-dimensional, not floating-point, or not finite.
+        """
+        rows = [self._padded_features(waveform) for waveform in waveforms]
+        reader = WordReader(self.bundle, self.decoder)
+        transcripts = []
+        for waveform, pieces in zip(waveforms, self._run_together(rows), strict=True):
+            for log_probs in pieces:
+                reader.accept(log_probs)
+            transcripts.append(reader.finish(len(waveform) / self.bundle.sample_rate))
+        return transcripts
+
+    def transcribe_files(
+        self, files: Iterable[Audio], jobs: int = 1, heard: Heard | None = None
+    ) -> Iterator[Transcript | VivaError]:
+        """Recognise files, `jobs` at a time, in their order; a file's error takes the place of its transcript."""
+        if jobs < 1:
+            raise ConfigError(f"jobs is {jobs}; expected 1 or more.")
+
+        def one(audio: Audio) -> Transcript | VivaError:
+            try:
+                return self.transcribe(audio, heard=heard)
+            except VivaError as error:
+                return error
+
+        if jobs == 1:
+            yield from map(one, files)
+            return
+        waiting = iter(files)
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            # No more than a few files ahead of the one that is asked for: results wait in memory.
+            running = [pool.submit(one, audio) for audio in islice(waiting, 2 * jobs)]
+            while running:
+                yield running.pop(0).result()
+                running += [pool.submit(one, audio) for audio in islice(waiting, 1)]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def log_probs(self, audio: Audio, sample_rate: int | None = None) -> Array:
+        """(T, V) natural log-probabilities of a recording, for other decoders."""
+        stream = EncoderStream(self._encoder, self.chunk_frames, self._stretch_chunks)
+        pieces = [stream.accept(block) for block in self._blocks(audio, sample_rate)]
+        return np.concatenate([*pieces, stream.finish()])
+
+    def create_stream(self, chunk_frames: int | None = None) -> RecognizerStream:
+        """A live stream; `chunk_frames` chooses another look-ahead than the recogniser's."""
+        chunk_frames = self.chunk_frames if chunk_frames is None else chunk_frames
+        return RecognizerStream(self._encoder, chunk_frames, decoder=self.decoder)
+
+    def _file_stream(self) -> RecognizerStream:
+        return RecognizerStream(self._encoder, self.chunk_frames, self._stretch_chunks, self.decoder)
+
+    def _blocks(self, audio: Audio, sample_rate: int | None) -> Iterator[Array]:
+        rate = self.bundle.sample_rate
+        if isinstance(audio, Segment):
+            return _cut(stream_blocks(audio.file, rate, BLOCK_SECONDS), audio, rate)
+        if not isinstance(audio, np.ndarray):
+            return stream_blocks(audio, rate, BLOCK_SECONDS)
+        _check_waveform(audio)
+        waveform = audio if sample_rate in (None, rate) else resample(audio, int(sample_rate or rate), rate)
+        step = round(BLOCK_SECONDS * rate)
+        return (waveform[start : start + step] for start in range(0, len(waveform), step))
+
+    def _padded_features(self, waveform: NDArray[Any]) -> Array:
+        stream = FeatureStream(self.bundle.features)
+        features = np.concatenate([stream.accept(waveform), stream.finish()])
+        return with_tail(features, self.bundle) if len(features) else features
+
+    def _run_together(self, rows: Sequence[Array]) -> list[list[Array]]:
+        """(T, F) features of each row -> the log-probabilities of each, stretch by stretch with carried state."""
+        model = self.bundle.model
+        order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))  # those at an end drop out last first
+        stretch = self.chunk_frames * self._stretch_chunks * model.subsampling
+        state = self._encoder.initial_state(len(rows))
+        pieces: list[list[Array]] = [[] for _ in rows]
+        for start in range(0, max(map(len, rows), default=0), stretch):
+            order = [number for number in order if len(rows[number]) > start]
+            parts = [rows[number][start : start + stretch] for number in order]
+            batch = np.zeros((len(parts), len(parts[0]), self.bundle.features.num_features), np.float32)
+            for target, part in zip(batch, parts, strict=True):
+                target[: len(part)] = part
+            lengths = np.array([len(part) // model.subsampling for part in parts], np.int64)
+            log_probs, state = self._encoder.run(batch, lengths, self.chunk_frames, state.first(len(parts)))
+            for number, values, length in zip(order, log_probs, lengths, strict=True):
+                pieces[number].append(values[: length * model.outputs_per_frame])
+        return pieces
+
+
+def _cut(blocks: Iterator[Array], segment: Segment, sample_rate: int) -> Iterator[Array]:
+    """Of the blocks of a file, the samples of a segment."""
+    start = seconds_to_samples(segment.start_seconds, sample_rate)
+    end = seconds_to_samples(segment.start_seconds + segment.duration_seconds, sample_rate)
+    place = 0
+    for block in blocks:
+        if place + len(block) > start:
+            yield block[max(0, start - place) : end - place]
+        place += len(block)
+        if place >= end:
+            return
+    if place <= start:
+        raise AudioError(f"{segment.file} is {place / sample_rate:.2f} s long; {segment} lies behind its end.")
+
+
+def _check_waveform(waveform: NDArray[Any]) -> None:
+    if waveform.ndim != 1:
+        raise AudioError(f"waveform has shape {waveform.shape}; expected (N,) mono. Use audio.to_mono.")
+    if waveform.dtype.kind != "f":
+        raise AudioError(
+            f"waveform holds {waveform.dtype}; expected float32 in [-1, 1]. Divide 16-bit numbers by 32768."
+        )

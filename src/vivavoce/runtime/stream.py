@@ -1,0 +1,141 @@
+"""Recognition of audio that arrives piece by piece: explicit state, and the text of the whole file.
+
+`FrameStream` cuts features into the model's chunks, `RecognizerStream` reads words out of its frames. A file is
+recognised by the same two classes with longer steps (runtime/recognizer.py); since the attention's chunk does not
+depend on the step, file and stream agree.
+
+A long chunk reads better, a short one answers sooner. So a live stream runs both: what the long one has not reached yet
+is shown as the short one hears it, and replaced when the long one comes by.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce.dsp.features import FeatureStream
+from vivavoce.errors import ConfigError
+from vivavoce.runtime.bundle import Bundle
+from vivavoce.runtime.encoder import Encoder
+from vivavoce.runtime.transcript import Transcript, WordReader
+
+Array = NDArray[np.float32]
+
+
+class FrameStream:
+    """Features in, log-probabilities out, for one stream."""
+
+    def __init__(self, encoder: Encoder, chunk_frames: int, step_chunks: int = 1) -> None:
+        """`chunk_frames` is the attention's chunk; `step_chunks` chunks are computed in one call of the graph."""
+        if chunk_frames < 1 or step_chunks < 1:
+            raise ConfigError(f"chunk_frames is {chunk_frames} and step_chunks {step_chunks}; expected 1 or more.")
+        self.encoder, self.chunk_frames = encoder, chunk_frames
+        self._subsampling = encoder.bundle.model.subsampling
+        self._step = chunk_frames * step_chunks * self._subsampling  # feature frames a call
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next frame is the first."""
+        self._state = self.encoder.initial_state()
+        self._waiting = np.empty((0, self.encoder.bundle.features.num_features), np.float32)
+        self._begun = False
+
+    def accept(self, features: Array) -> Array:
+        """(t, F) feature frames -> the (t', V) log-probabilities that they complete; t' may be 0."""
+        self._waiting = np.concatenate([self._waiting, features])
+        return self._run(len(self._waiting) // self._step * self._step)
+
+    def finish(self, features: Array) -> Array:
+        """Take the last frames; gives the log-probabilities of all that was waiting, and begins anew.
+
+        A stream without any frame gives none.
+        """
+        self._waiting = np.concatenate([self._waiting, features])
+        if self._begun or len(self._waiting):
+            self._waiting = with_tail(self._waiting, self.encoder.bundle)
+        log_probs = self._run(len(self._waiting))
+        self.reset()
+        return log_probs
+
+    def _run(self, count: int) -> Array:
+        """Run the first `count` waiting frames."""
+        pieces = [np.empty((0, len(self.encoder.bundle.tokens)), np.float32)]
+        for start in range(0, count, self._step):
+            piece = self._waiting[start : min(start + self._step, count)]
+            lengths = np.array([len(piece) // self._subsampling], np.int64)
+            log_probs, self._state = self.encoder.run(piece[None], lengths, self.chunk_frames, self._state)
+            pieces.append(log_probs[0])
+        self._begun = self._begun or count > 0
+        self._waiting = self._waiting[count:]
+        return np.concatenate(pieces)
+
+
+class RecognizerStream:
+    """One recognition. Any chunking of the same audio gives the same final text.
+
+    stream = recognizer.create_stream()
+    stream.accept(samples); print(stream.result().text); ...; print(stream.finish().text)
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        chunk_frames: int,
+        step_chunks: int = 1,
+        decoder: str = "greedy",
+        live_chunk_frames: int | None = None,
+    ) -> None:
+        """`Recognizer.create_stream` knows good values for all of these; without the last, nothing is shown early."""
+        self._features = FeatureStream(encoder.bundle.features)
+        self._frames = FrameStream(encoder, chunk_frames, step_chunks)
+        self._live = None if live_chunk_frames is None else FrameStream(encoder, live_chunk_frames)
+        self._words = WordReader(encoder.bundle, decoder)
+        self._sample_rate = encoder.bundle.sample_rate
+        self._nothing = np.empty((0, len(encoder.bundle.tokens)), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next sample is the first."""
+        self._features.reset()
+        self._frames.reset()
+        if self._live is not None:
+            self._live.reset()
+        self._words.reset()
+        self._samples = 0
+        self._early = self._nothing  # of the short chunk, behind what the words hold
+
+    def accept(self, samples: NDArray[Any]) -> None:
+        """Take (n,) mono samples at the bundle's rate, float in [-1, 1], n >= 0.
+
+        Raises:
+            AudioError: not one-dimensional, not floating-point, or not finite; the stream is then as it was before.
+        """
+        features = self._features.accept(samples)
+        self._samples += len(samples)
+        log_probs = self._frames.accept(features)
+        self._words.accept(log_probs)
+        if self._live is not None:
+            early = self._live.accept(features)
+            self._early = np.concatenate([self._early, early])[len(log_probs) :]
+
+    def result(self) -> Transcript:
+        """The transcript so far; its last words may still change."""
+        return self._words.result(self._samples / self._sample_rate, self._early)
+
+    def finish(self) -> Transcript:
+        """The final transcript; the stream then begins anew."""
+        self._words.accept(self._frames.finish(self._features.finish()))
+        transcript = self._words.finish(self._samples / self._sample_rate)
+        self.reset()
+        return transcript
+
+
+def with_tail(features: Array, bundle: Bundle) -> Array:
+    """(T, F) features -> the same, the bundle's tail of silence, and silence up to a whole encoder frame."""
+    count = len(features) + bundle.model.tail_frames
+    count += -count % bundle.model.subsampling
+    floor = np.float32(math.log(bundle.features.log_floor))
+    return np.pad(features, ((0, count - len(features)), (0, 0)), constant_values=floor)

@@ -1,0 +1,94 @@
+"""From frames of log-probabilities to a transcript that grows: text, words with times, confidences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce.decoding.ctc_greedy import GreedyResult, join_results
+from vivavoce.decoding.words import BOUNDARY, Word, token_words
+from vivavoce.runtime.bundle import Bundle
+from vivavoce.runtime.decoders import make_decoder
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said: the text, its words with times in seconds and confidences, and how much audio was heard."""
+
+    text: str
+    words: tuple[Word, ...]
+    duration_seconds: float
+
+
+class WordReader:
+    """Reads words out of log-probabilities as they come; work and memory follow the words, not the audio."""
+
+    def __init__(self, bundle: Bundle, decoder: str = "greedy") -> None:
+        """`decoder` is a name of `decoders.DECODERS`."""
+        self._bundle = bundle
+        self._decoder = make_decoder(decoder, bundle.tokens.blank_id)
+        self._boundary = bundle.tokens.tokens.index(BOUNDARY)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next frame is the first."""
+        self._decoder.reset()
+        self._words: list[Word] = []
+        self._tail = join_results([])  # tokens behind the last space: a word that may still grow
+
+    def accept(self, log_probs: Array) -> None:
+        """Take (t, V) frames, t >= 0."""
+        if len(log_probs):
+            self._keep(self._decoder.accept(log_probs))
+
+    def result(self, duration_seconds: float) -> Transcript:
+        """The transcript so far; its last words may still change."""
+        return self._transcript(join_results([self._tail, self._decoder.open]), duration_seconds)
+
+    def finish(self, duration_seconds: float) -> Transcript:
+        """The final transcript; the reader then begins anew."""
+        self._keep(self._decoder.finish())
+        transcript = self._transcript(self._tail, duration_seconds)
+        self.reset()
+        return transcript
+
+    def _keep(self, closed: GreedyResult) -> None:
+        tokens = join_results([self._tail, closed])
+        spaces = np.flatnonzero(tokens.token_ids == self._boundary)
+        cut = int(spaces[-1]) + 1 if len(spaces) else 0
+        self._words += self._spell(_part(tokens, 0, cut))
+        self._tail = _part(tokens, cut, len(tokens.token_ids))
+
+    def _spell(self, tokens: GreedyResult) -> list[Word]:
+        return token_words(tokens, self._bundle.tokens, self._bundle.frame_seconds)
+
+    def _transcript(self, tail: GreedyResult, duration_seconds: float) -> Transcript:
+        words = _inside([*self._words, *self._spell(tail)], duration_seconds)
+        return Transcript(" ".join(word.word for word in words), words, duration_seconds)
+
+
+def _inside(words: Sequence[Word], duration_seconds: float) -> tuple[Word, ...]:
+    """Words whose times do not pass the end of the audio (the last chunk is padded beyond it), rounded to 1 ms."""
+    return tuple(
+        Word(
+            word.word,
+            round(min(word.start_seconds, duration_seconds), 3),
+            round(min(word.end_seconds, duration_seconds), 3),
+            round(word.confidence, 4),
+        )
+        for word in words
+    )
+
+
+def _part(tokens: GreedyResult, start: int, end: int) -> GreedyResult:
+    return GreedyResult(
+        tokens.token_ids[start:end],
+        tokens.start_frames[start:end],
+        tokens.end_frames[start:end],
+        tokens.log_probs[start:end],
+    )

@@ -1,0 +1,273 @@
+"""The loop. It calls your step function; it owns updates, averaging, logs, checkpoints and the reasons to stop.
+
+Nothing random is carried: before every batch the generators are seeded from (seed, update, batch, rank), so that a run
+killed at any moment and resumed from its last checkpoint ends with the same bits as one that was never killed.
+It does not know what a loss means, what a batch holds, or which network it trains.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from vivavoce.errors import TrainingError
+from vivavoce.training.distributed import Process
+from vivavoce.training.run_folder import (
+    RunFolder,
+    load_checkpoint,
+    pack,
+    pack_optimizer,
+    unpack,
+    unpack_optimizer,
+)
+from vivavoce.training.schedule import Schedule
+
+
+class Batch(Protocol):
+    """What the loop needs of a batch: how much audio it holds and where in the data it stands."""
+
+    audio_seconds: float
+    position: dict[str, Any]  # the sampler's state after this batch
+
+
+class Batches(Protocol):
+    """An endless, resumable source of batches."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def load_state_dict(self, position: dict[str, Any]) -> None: ...
+
+
+Step = Callable[[Any], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long, how often, how hard. One update uses `accumulate` batches; times are in seconds of wall clock."""
+
+    updates: int = 1000
+    accumulate: int = 1
+    clip_norm: float = 5.0
+    average_decay: float = 0.999
+    log_every: int = 50
+    checkpoint_every_seconds: float = 240.0
+    stop_after_seconds: float = math.inf
+    seed: int = 0
+
+
+class Trainee:
+    """A model with its optimiser, schedule and averaged weights: everything that an update changes."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.updates = 0
+
+    def update(self, clip_norm: float, decay: float) -> float:
+        """Clip, step, average; returns the gradient's norm before clipping."""
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), clip_norm))
+        if not math.isfinite(norm):
+            self.optimizer.zero_grad(set_to_none=True)
+            return norm
+        multiplier = self.schedule(self.updates)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * multiplier
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.updates += 1
+        decay = min(decay, self.updates / (self.updates + 10.0))  # young averages must not remember the random start
+        with torch.no_grad():
+            for name, tensor in self.model.state_dict().items():
+                if tensor.is_floating_point():
+                    self.average[name].lerp_(tensor, 1.0 - decay)
+                else:
+                    self.average[name].copy_(tensor)
+        return norm
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything a checkpoint needs, by name."""
+        return {
+            **pack("model", self.model.state_dict()),
+            **pack("average", self.average),
+            **pack("optimizer", pack_optimizer(self.optimizer)),
+        }
+
+    def restore(self, tensors: dict[str, Tensor], updates: int) -> None:
+        """The inverse of `tensors`.
+
+        Raises:
+            TrainingError: the checkpoint belongs to another model.
+        """
+        try:
+            self.model.load_state_dict(unpack("model", tensors))
+        except RuntimeError as error:
+            raise TrainingError(f"the checkpoint is of another model: {str(error).splitlines()[-1].strip()}") from None
+        for name, tensor in unpack("average", tensors).items():
+            self.average[name].copy_(tensor)
+        unpack_optimizer(self.optimizer, unpack("optimizer", tensors))
+        self.updates = updates
+
+
+def run(
+    step: Step,
+    batches: Batches,
+    trainee: Trainee,
+    config: LoopConfig,
+    folder: RunFolder,
+    process: Process,
+    after_checkpoint: Callable[[int], dict[str, float]] | None = None,
+) -> int:
+    """Train until `config.updates`, resuming from the folder's newest checkpoint.
+
+    Args:
+        step: batch -> {"loss": scalar to minimise, other scalars to log}. It may hold a wrapped (compiled, DDP) model.
+        batches: endless and resumable; each batch tells its position.
+        after_checkpoint: called on the first process with the number of updates; what it returns is logged.
+
+    Returns:
+        The number of finished updates.
+
+    Raises:
+        TrainingError: the loss or gradient is not finite three times in a row.
+    """
+    newest = folder.checkpoints()[-1:]
+    if newest:
+        tensors, facts = load_checkpoint(newest[0])
+        trainee.restore(tensors, int(facts["step"]))
+        batches.load_state_dict(facts["position"])
+    meter = _Meter(process)
+    started = saved = time.monotonic()
+    broken = 0
+    stream: Iterator[Any] = iter(batches)
+    position: dict[str, Any] | None = None
+    trainee.model.train()
+    with _progress(process, config.updates, trainee.updates) as tick:
+        while trainee.updates < config.updates and time.monotonic() - started < config.stop_after_seconds:
+            for number in range(config.accumulate):
+                batch = next(stream)
+                position = batch.position
+                _seed(config.seed, trainee.updates, number, process.rank)
+                with nullcontext():
+                    values = step(batch)
+                    (values["loss"] / config.accumulate).backward()
+                meter.add({name: float(value.detach()) for name, value in values.items()}, batch.audio_seconds)
+            norm = trainee.update(config.clip_norm, config.average_decay)
+            broken = broken + 1 if not math.isfinite(norm) else 0
+            if broken == 3:
+                raise TrainingError(
+                    f"the gradient was not finite three times in a row after update {trainee.updates} (last losses: "
+                    f"{meter.last}). Lower the learning rate, or look for empty or mislabelled utterances in the batch."
+                )
+            tick(trainee.updates, meter)
+            if trainee.updates % config.log_every == 0 and broken == 0:
+                folder.log(trainee.updates, {**meter.flush(), "rate": _rate(trainee), "gradient_norm": norm})
+            due = process.mean(float(time.monotonic() - saved > config.checkpoint_every_seconds)) > 0
+            if due and broken == 0:
+                _checkpoint(folder, trainee, position, after_checkpoint, process)
+                saved = time.monotonic()
+    if position is not None:
+        _checkpoint(folder, trainee, position, after_checkpoint, process)
+    folder.close()
+    return trainee.updates
+
+
+def _checkpoint(
+    folder: RunFolder,
+    trainee: Trainee,
+    position: dict[str, Any] | None,
+    after: Callable[[int], dict[str, float]] | None,
+    process: Process,
+) -> None:
+    folder.save_checkpoint(trainee.updates, trainee.tensors(), {"position": position})
+    if after is not None and process.is_first:
+        values = after(trainee.updates)
+        trainee.model.train()
+        if values:
+            folder.log(trainee.updates, values)
+    process.wait()
+
+
+def _seed(seed: int, update: int, number: int, rank: int) -> None:
+    # Odd multipliers keep neighbouring (update, batch, rank) triples on different seeds.
+    torch.manual_seed((seed * 1_000_003 + update * 8191 + number * 127 + rank) % (2**63))
+
+
+def _rate(trainee: Trainee) -> float:
+    return float(trainee.optimizer.param_groups[0]["lr"])
+
+
+class _Meter:
+    """Means of the step's values since the last flush, and how much audio passes in a second."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.last: dict[str, float] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.audio_seconds = 0.0
+        self.since = time.monotonic()
+
+    def add(self, values: dict[str, float], audio_seconds: float) -> None:
+        self.last = values
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+        self.audio_seconds += audio_seconds * self.process.world_size
+
+    @property
+    def speed(self) -> float:
+        return self.audio_seconds / max(1e-9, time.monotonic() - self.since)
+
+    def flush(self) -> dict[str, float]:
+        means = {name: self.process.mean(value / self.count) for name, value in self.sums.items()}
+        values = {**{k: round(v, 5) for k, v in means.items()}, "audio_hours_per_hour": round(self.speed, 1)}
+        self._reset()
+        return values
+
+
+class _progress:  # noqa: N801 - a context manager used as a function
+    """A progress bar on standard error, on the first process only and only on a terminal."""
+
+    def __init__(self, process: Process, total: int, done: int) -> None:
+        console = Console(stderr=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not (process.is_first and console.is_terminal),
+        )
+        self.task = self.bar.add_task("training", total=total, completed=done)
+
+    def __enter__(self) -> Callable[[int, _Meter], None]:
+        self.bar.start()
+        return self._tick
+
+    def _tick(self, updates: int, meter: _Meter) -> None:
+        loss = meter.last.get("loss", math.nan)
+        self.bar.update(self.task, completed=updates, description=f"loss {loss:.3f}, {meter.speed:.0f} h/h")
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+
+def flatten(groups: Iterable[Iterable[nn.Parameter]]) -> list[nn.Parameter]:
+    """All parameters of several groups, in order."""
+    return [parameter for group in groups for parameter in group]

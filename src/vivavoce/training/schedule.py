@@ -1,0 +1,51 @@
+"""Learning-rate schedules: functions from the number of finished updates to a multiplier of the peak rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from vivavoce.errors import ConfigError
+
+Schedule = Callable[[int], float]
+
+
+def warmup_cosine(warmup: int, total: int, floor: float = 0.01) -> Schedule:
+    """Linear rise over `warmup` updates, then half a cosine down to `floor` at `total`, and flat behind it.
+
+    Raises:
+        ConfigError: the warm-up does not fit into the total.
+    """
+    if not 0 <= warmup < total:
+        raise ConfigError(f"warm-up of {warmup} updates does not fit into {total}; lower it or train longer.")
+
+    def multiplier(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        share = min(1.0, (step - warmup) / (total - warmup))
+        return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * share))
+
+    return multiplier
+
+
+def warmup_hold_decay(warmup: int, total: int, decay_share: float = 0.4, floor: float = 0.01) -> Schedule:
+    """Linear rise, a plateau, and a linear fall over the last `decay_share` of `total` updates.
+
+    The plateau makes the total a late decision: a run can be resumed with more updates and only its fall is repeated
+    (Hu et al. 2024, arXiv:2404.06395).
+
+    Raises:
+        ConfigError: the parts do not fit into the total.
+    """
+    fall = round(total * decay_share)
+    if not 0 <= warmup <= total - fall or fall < 1:
+        raise ConfigError(f"warm-up of {warmup} and a fall of {fall} updates do not fit into {total}; lower one.")
+
+    def multiplier(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        if step < total - fall:
+            return 1.0
+        return floor + (1.0 - floor) * max(0.0, (total - step) / fall)
+
+    return multiplier

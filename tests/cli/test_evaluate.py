@@ -1,0 +1,100 @@
+"""`viva evaluate`: rates that can be counted by hand, since the references are made from the answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from vivavoce.data.manifest import Utterance, write_manifest
+from vivavoce.runtime.recognizer import Recognizer
+
+Babble = Callable[..., np.ndarray]
+Viva = Callable[..., Any]
+
+
+@pytest.fixture
+def answers(tmp_path: Path, babble: Babble, tiny_bundle: Path) -> list[Utterance]:
+    """Four utterances in two files, whose text is what the bundle hears."""
+    recognizer = Recognizer(tiny_bundle)
+    utterances = []
+    for number in range(2):
+        waveform = babble(7.0, seed=30 + number)
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, waveform, 16000, subtype="FLOAT")
+        for start, end in ((0.0, 7.0), (2.5, 6.0)):
+            text = recognizer.transcribe(waveform[round(16000 * start) : round(16000 * end)]).text
+            extra = {"corpus": f"made{number}", "part": "test"}
+            utterances.append(Utterance(f"{number}-{start}", str(path), text, end - start, start, "s", extra))
+    assert all(len(utterance.text.split()) > 5 for utterance in utterances)
+    return utterances
+
+
+def test_right_answers_have_no_errors(viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance]) -> None:
+    """Also of utterances that are a part of a longer file."""
+    write_manifest(tmp_path / "test.jsonl", answers)
+    done = viva("evaluate", "--bundle", tiny_bundle, "-f", "json", "-o", tmp_path / "report", tmp_path / "test.jsonl")
+    assert done.code == 0
+    report = json.loads(done.out)
+    rows = {row["name"]: row for row in report["rows"]}
+    assert set(rows) == {"made0/test", "made1/test", "all"}
+    assert rows["all"]["utterances"] == 4
+    assert rows["all"]["wer"]["value"] == 0.0
+    assert rows["all"]["seconds"] == pytest.approx(21.0)
+    assert report["facts"]["bundle"].startswith("tiny")
+    assert report["facts"]["chunk_frames"] == 4
+    assert report["facts"]["real_time_factor"] > 0.0
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.md", "report.json", "utterances.jsonl"}
+
+
+def test_errors_are_counted(viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance]) -> None:
+    """Three words more at the end of one reference are three deletions."""
+    wrong = answers[0].text + " zyx zyx zyx"
+    write_manifest(tmp_path / "a.jsonl", [Utterance("w", answers[0].audio, wrong, 7.0, 0.0, "s", answers[0].extra)])
+    write_manifest(tmp_path / "b.jsonl", answers[1:])
+    done = viva(
+        "evaluate", "--bundle", tiny_bundle, "-f", "json", "--jobs", 2, tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    )
+    row = next(row for row in json.loads(done.out)["rows"] if row["name"] == "all")
+    assert (row["substitutions"], row["deletions"], row["insertions"]) == (0, 3, 0)
+    assert row["wer"]["value"] == pytest.approx(3 / row["words"])
+    done = viva("evaluate", "--bundle", tiny_bundle, tmp_path / "a.jsonl")
+    assert done.out.startswith("# Word error report")
+    assert f"**{100 * 3 / len(wrong.split()):.2f}**" in done.out
+
+
+def test_a_limit_is_spread_evenly(viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance]) -> None:
+    write_manifest(tmp_path / "test.jsonl", answers)
+    done = viva("evaluate", "--bundle", tiny_bundle, "-f", "json", "--limit", 2, tmp_path / "test.jsonl")
+    assert {row["name"]: row["utterances"] for row in json.loads(done.out)["rows"]}["all"] == 2
+    done = viva("evaluate", "--bundle", tiny_bundle, "-f", "json", "--limit", 99, tmp_path / "test.jsonl")
+    assert {row["name"]: row["utterances"] for row in json.loads(done.out)["rows"]}["all"] == 4
+
+
+def test_recordings_that_cannot_be_read(
+    viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance]
+) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"")
+    broken = Utterance("b", str(tmp_path / "broken.wav"), "hello", 1.0, 0.0, "s", answers[0].extra)
+    write_manifest(tmp_path / "test.jsonl", [answers[0], broken, answers[1]])
+    done = viva("evaluate", "--bundle", tiny_bundle, "-f", "json", tmp_path / "test.jsonl")
+    assert done.code == 2
+    assert json.loads(done.out)["rows"][0]["utterances"] == 2
+    assert done.err.splitlines()[0].startswith("1 of 3 recordings could not be read")
+    assert "broken.wav is empty" in done.err
+    write_manifest(tmp_path / "none.jsonl", [broken])
+    done = viva("evaluate", "--bundle", tiny_bundle, tmp_path / "none.jsonl")
+    assert (done.code, done.out) == (2, "")
+    assert "none of 1 recordings could be read" in done.err
+
+
+def test_wrong_wishes(viva: Viva, tmp_path: Path, tiny_bundle: Path) -> None:
+    assert "expected markdown or json" in viva("evaluate", "--bundle", tiny_bundle, "-f", "pdf", "x.jsonl").err
+    done = viva("evaluate", "--bundle", tiny_bundle, tmp_path / "absent.jsonl")
+    assert done.code == 2
+    assert "absent.jsonl is not a file" in done.err

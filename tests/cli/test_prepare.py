@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from typer.testing import CliRunner
+
+from vivavoce.cli.prepare import prepare
+from vivavoce.data.manifest import read_manifest
+from vivavoce.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def viva():
+    app = typer.Typer()
+    app.command()(prepare)
+
+    def run(*arguments: object):
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def corpora(tmp_path):
+    """A voice of two sentences, and LibriSpeech with one utterance in each of two parts."""
+    root = tmp_path / "corpora"
+    texts = {
+        "ljspeech/wavs/one": "This is one.", "ljspeech/wavs/two": "This is two!",
+        "librispeech/train-a/1/2/1-2-0": "THIS IS TWO", "librispeech/test-b/3/4/3-4-0": "THIS IS THREE",
+    }  # fmt: skip
+    for name, text in texts.items():
+        path = root / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.zeros(8000), 16000)
+        if "librispeech" in name:
+            (path.parent / "x.trans.txt").write_text(f"{path.stem} {text}\n")
+    (root / "ljspeech/metadata.csv").write_text("one|This is one.|This is one.\ntwo|This is two!|This is two!\n")
+    return root
+
+
+def test_lists_corpora(viva):
+    assert "librispeech" in viva().stdout.split()
+
+
+def test_one_corpus_one_part(viva, corpora, tmp_path):
+    result = viva("librispeech", corpora / "librispeech", "--part", "test", "-o", tmp_path / "m.jsonl")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "1 utterances, 0.00 h, 1 speakers" in result.stderr
+    assert [u.text for u in read_manifest(tmp_path / "m.jsonl")] == ["THIS IS THREE"]
+
+
+def test_all_corpora_one_manifest_a_part(viva, corpora, tmp_path):
+    viva("all", corpora, "-o", tmp_path / "m")
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [
+        "librispeech-test.jsonl", "librispeech-train.jsonl", "ljspeech-train.jsonl",
+    ]  # fmt: skip
+    viva("all", corpora, "--part", "test", "-o", tmp_path / "n")
+    assert [path.name for path in (tmp_path / "n").iterdir()] == ["librispeech-test.jsonl"]
+
+
+def test_selection(viva, corpora, tmp_path):
+    viva("all", corpora, "-o", tmp_path / "m")
+    held_out = tmp_path / "m" / "librispeech-train.jsonl"
+    viva("ljspeech", corpora / "ljspeech", "--not-texts-of", held_out, "-o", tmp_path / "n.jsonl")
+    assert [u.id for u in read_manifest(tmp_path / "n.jsonl")] == ["one"]
+    with pytest.raises(DataError, match="no utterance is left"):
+        viva("ljspeech", corpora / "ljspeech", "--speakers-of", held_out, "-o", tmp_path / "o.jsonl")
+
+
+def test_texts_that_cannot_fit_are_named_and_dropped_on_request(viva, corpora, tmp_path):
+    (corpora / "ljspeech/metadata.csv").write_text("one|This is one.|This is one.\ntwo|" + "This is two! " * 20 + "\n")
+    kept = viva("ljspeech", corpora / "ljspeech", "-o", tmp_path / "a.jsonl")
+    assert "suspect: two: needs" in kept.stderr
+    assert len(read_manifest(tmp_path / "a.jsonl")) == 2
+    viva("ljspeech", corpora / "ljspeech", "--drop-suspects", "-o", tmp_path / "b.jsonl")
+    assert [u.id for u in read_manifest(tmp_path / "b.jsonl")] == ["one"]
+
+
+def test_wrong_settings(viva, corpora, tmp_path):
+    with pytest.raises(ConfigError, match="needs the folder"):
+        viva("librispeech")
+    with pytest.raises(ConfigError, match="must be a folder"):
+        viva("all", corpora, "-o", tmp_path / "m.jsonl")
+    with pytest.raises(ConfigError, match="no use for --prompts"):
+        viva("librispeech", corpora / "librispeech", "--prompts", tmp_path / "p")

@@ -1,0 +1,50 @@
+"""`--set` onto dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from vivavoce.cli.settings import apply_settings
+from vivavoce.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Dims:
+    width: int = 8
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class Config:
+    dims: Dims = field(default_factory=Dims)
+    manifests: tuple[str, ...] = ()
+    speeds: tuple[float, ...] = (0.9, 1.0)
+    run: str = "runs/x"
+    rate: float = 1e-3
+    compile: bool = True
+
+
+def test_values_take_the_type_of_their_default() -> None:
+    config = apply_settings(
+        Config(), ["dims.width=16", "rate=2e-4", "manifests=a.jsonl, b.jsonl", "speeds=1", "compile=no", "run=a=b"]
+    )
+    assert config == Config(Dims(16), ("a.jsonl", "b.jsonl"), (1.0,), "a=b", 2e-4, False)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("rate", "expected name=value"),
+        ("rat=1", "no setting 'rat'; known: rate"),
+        ("dims=3", r"dims has parts; set one of dims\.width, dims\.dropout"),
+        ("dims.widht=3", "known: width"),
+        ("rate.x=3", "rate has no parts"),
+        ("dims.width=2.5", "expected a int, as in 8"),
+        ("compile=maybe", "expected true or false"),
+    ],
+)
+def test_faults_are_named(assignment: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        apply_settings(Config(), [assignment])

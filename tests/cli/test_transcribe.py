@@ -1,0 +1,196 @@
+"""`viva transcribe`: every way in and out, and batches in which some recordings are broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from vivavoce.cli.transcribe import output_paths
+from vivavoce.runtime.recognizer import Recognizer
+
+Babble = Callable[..., np.ndarray]
+Viva = Callable[..., Any]
+
+
+@pytest.fixture
+def home(tmp_path: Path, babble: Babble, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with three recordings, which is the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "calls" / "old").mkdir(parents=True)
+    for number, name in enumerate(("one.wav", "calls/two.flac", "calls/old/two.ogg")):
+        soundfile.write(tmp_path / name, babble(2.0 + number, seed=20 + number), 16000)
+    return tmp_path
+
+
+@pytest.fixture
+def texts(home: Path, tiny_bundle: Path) -> dict[str, str]:
+    recognizer = Recognizer(tiny_bundle)
+    names = ("one.wav", "calls/two.flac", "calls/old/two.ogg")
+    found = {name: recognizer.transcribe(home / name).text for name in names}
+    assert all(found.values())
+    return found
+
+
+def test_one_recording_is_its_text(viva: Viva, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    assert viva("transcribe", "--bundle", tiny_bundle, "one.wav") == (0, texts["one.wav"] + "\n", "")
+
+
+def test_several_are_named(viva: Viva, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    for jobs in (1, 2):
+        done = viva("transcribe", "--bundle", tiny_bundle, "--jobs", jobs, "one.wav", "calls")
+        expected = [f"{name}\t{texts[name]}" for name in ("one.wav", "calls/old/two.ogg", "calls/two.flac")]
+        assert (done.code, done.out.splitlines(), done.err) == (0, expected, "")
+
+
+def test_jsonl_names_paths_as_given(viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    given = ["calls/../one.wav", str(home / "calls" / "two.flac")]
+    done = viva("transcribe", "--bundle", tiny_bundle, "-f", "jsonl", *given)
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["audio"] for row in rows] == given
+    assert [row["text"] for row in rows] == [texts["one.wav"], texts["calls/two.flac"]]
+    assert [row["duration_seconds"] for row in rows] == [2.0, 3.0]
+    for row in rows:
+        assert " ".join(word["word"] for word in row["words"]) == row["text"]
+        assert all(set(word) == {"word", "start_seconds", "end_seconds", "confidence"} for word in row["words"])
+        assert all(0 <= w["start_seconds"] < w["end_seconds"] <= row["duration_seconds"] for w in row["words"])
+
+
+def test_standard_input(viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    content = (home / "one.wav").read_bytes()
+    assert viva("transcribe", "--bundle", tiny_bundle, "-", stdin=content).out == texts["one.wav"] + "\n"
+    done = viva("transcribe", "--bundle", tiny_bundle, "-f", "jsonl", "-", stdin=content)
+    assert json.loads(done.out)["audio"] == "-"
+    done = viva("transcribe", "--bundle", tiny_bundle, "-", stdin=b"")
+    assert done.code == 2
+    assert "standard input is empty" in done.err
+    assert "only once" in viva("transcribe", "--bundle", tiny_bundle, "-", "-").err
+
+
+def test_broken_recordings_do_not_stop_the_others(
+    viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]
+) -> None:
+    """The good ones are done, the failures listed last, each with its name, and the exit code is 2."""
+    content = (home / "one.wav").read_bytes()
+    broken = {
+        "calls/a-empty.wav": b"",
+        "calls/b-noise.mp3": bytes(range(256)) * 8,
+        "calls/c-cut.wav": content[: len(content) // 2],
+        "calls/d-phone.m4a": b"\0\0\0\x20ftypM4A \0\0\0\0",
+    }
+    for name, data in broken.items():
+        (home / name).write_bytes(data)
+    (home / "calls" / "notes.txt").write_text("no recording")
+    (home / "calls" / ".hidden.wav").write_bytes(b"")
+    (home / "nothing").mkdir()
+    for jobs in (1, 3):
+        done = viva("transcribe", "--bundle", tiny_bundle, "--jobs", jobs, "calls", "missing.wav", "nothing", "one.wav")
+        assert done.code == 2
+        expected = [f"{name}\t{texts[name]}" for name in ("calls/old/two.ogg", "calls/two.flac", "one.wav")]
+        assert done.out.splitlines() == expected
+        first, *failures = done.err.splitlines()
+        assert first == "6 of 9 recordings failed:"
+        assert len(failures) == 6
+        for name in (*broken, "missing.wav", "nothing"):
+            assert sum(name in line for line in failures) == 1, name
+        assert all(line.startswith("error: ") for line in failures)
+        assert "Traceback" not in done.err
+
+
+def test_a_single_broken_recording(viva: Viva, home: Path, tiny_bundle: Path) -> None:
+    done = viva("transcribe", "--bundle", tiny_bundle, "absent.wav")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: absent.wav does not exist")
+    assert len(done.err.splitlines()) == 1
+
+
+def test_subtitles(viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    done = viva("transcribe", "--bundle", tiny_bundle, "-f", "srt", "one.wav")
+    assert done.out.startswith("1\n00:00:0")
+    done = viva("transcribe", "--bundle", tiny_bundle, "-f", "srt", "one.wav", "calls")
+    assert done.code == 2
+    assert "--output DIR" in done.err
+
+
+def test_a_folder_of_results(viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    (home / "broken.wav").write_bytes(b"")
+    done = viva("transcribe", "--bundle", tiny_bundle, "-f", "vtt", "-o", "out/vtt", "broken.wav", "one.wav", "calls")
+    assert (done.code, done.out) == (2, "")
+    written = sorted(path.name for path in (home / "out" / "vtt").iterdir())
+    assert written == ["one.vtt", "two-2.vtt", "two.vtt"]
+    spoken = [line for line in (home / "out/vtt/two-2.vtt").read_text().splitlines()[1:] if line and "-->" not in line]
+    assert " ".join(spoken) == texts["calls/two.flac"]
+
+
+def test_one_file_of_results(viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    done = viva("transcribe", "--bundle", tiny_bundle, "-o", "new/all.jsonl", "one.wav", "calls")
+    assert done == (2, "", done.err)  # its folder is not there
+    assert "new/all.jsonl cannot be written" in done.err
+    assert viva("transcribe", "--bundle", tiny_bundle, "-o", "all.jsonl", "one.wav", "calls") == (0, "", "")
+    assert [json.loads(line)["text"] for line in (home / "all.jsonl").read_text().splitlines()] == [
+        texts["one.wav"],
+        texts["calls/old/two.ogg"],
+        texts["calls/two.flac"],
+    ]
+    assert viva("transcribe", "--bundle", tiny_bundle, "-o", "one.txt", "one.wav").code == 0
+    assert (home / "one.txt").read_text() == texts["one.wav"] + "\n"
+
+
+def test_names_never_collide() -> None:
+    paths = ["a/x.wav", "b/x.mp3", "x-2.wav", "-", "c/x.ogg"]
+    assert [p.name for p in output_paths(paths, Path("o"), "text")] == [
+        "x.txt",
+        "x-2.txt",
+        "x-2-2.txt",
+        "stdin.txt",
+        "x-3.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["-f", "docx", "one.wav"], "--format docx: expected one of text, jsonl, srt, vtt"),
+        (["--decoder", "best", "one.wav"], "expected one of greedy, beam"),
+        (["--jobs", "0", "one.wav"], "--jobs"),
+        (["--bundle", "nowhere", "one.wav"], "nowhere does not exist"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_wishes(viva: Viva, home: Path, tiny_bundle: Path, arguments: list[str], reason: str) -> None:
+    bundle = [] if "--bundle" in arguments else ["--bundle", tiny_bundle]
+    done = viva("transcribe", *bundle, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert reason in done.err
+
+
+def test_beam(viva: Viva, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    done = viva("transcribe", "--bundle", tiny_bundle, "--decoder", "beam", "one.wav")
+    assert done.code == 0
+    assert done.out.strip()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
+def test_interrupts_and_closed_pipes(home: Path, tiny_bundle: Path) -> None:
+    """As a shell does it: Ctrl-C while waiting for input, and a reader that goes away."""
+    command = [sys.executable, "-m", "vivavoce", "transcribe", "--bundle", str(tiny_bundle)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, "one.wav", "-"], **pipes) as waiting:  # type: ignore[call-overload]
+        assert waiting.stdout.readline()  # the first result is there: now it waits for standard input
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(timeout=60) == 130
+        assert b"Traceback" not in waiting.stderr.read()
+    with subprocess.Popen([*command, *["one.wav"] * 50], **pipes) as writing:  # type: ignore[call-overload]
+        writing.stdout.readline()
+        writing.stdout.close()
+        assert writing.wait(timeout=60) == 0
+        assert writing.stderr.read() == b""

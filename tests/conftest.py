@@ -1,0 +1,82 @@
+"""What several folders of tests share: corpora beside the project, a small bundle with random weights, and sounds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Babble = Callable[..., np.ndarray]
+
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The corpora: VIVAVOCE_DATA, or shared/data beside the checkout. Tests that need them are skipped without."""
+    root = Path(os.environ.get("VIVAVOCE_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not root.is_dir():
+        pytest.skip(f"no corpora in {root}; name their folder in VIVAVOCE_DATA")
+    return root
+
+
+@pytest.fixture(scope="session")
+def babble() -> Babble:
+    """babble(seconds, seed=0): wandering tones with pauses at 16 kHz, which excite every band of the features."""
+
+    def make(seconds: float, seed: int = 0) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        count = round(seconds * 16000)
+        knots = np.arange(0, count + 1600, 1600)
+        pitch, loudness = (
+            rng.uniform(100, 3000, len(knots)),
+            rng.uniform(0, 0.3, len(knots)) * rng.integers(0, 2, len(knots)),
+        )
+        time = np.arange(count)
+        tone = np.sin(2 * np.pi * np.cumsum(np.interp(time, knots, pitch)) / 16000)
+        waveform = np.interp(time, knots, loudness) * (tone + rng.standard_normal(count))
+        return (0.5 * waveform).astype(np.float32).clip(-1, 1)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recogniser's bundle as export writes it, of 30 thousand random weights; its text is nonsense, but plenty.
+
+    The checkpoint stands beside it: tiny.pt, for tests that hold the runtime to PyTorch.
+    """
+    import torch
+
+    from vivavoce.dsp.features import FeatureConfig
+    from vivavoce.export.bundle_writer import BundleSettings, _facts, _seal
+    from vivavoce.export.parity import Parity
+    from vivavoce.export.to_onnx import export_onnx
+    from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
+
+    torch.manual_seed(4)
+    dims = ConformerDims(
+        width=32, layers=2, heads=2, feed_forward=64, left_frames=12, convolution_frames=4, phone_layer=1
+    )
+    model = ConformerCTC(dims).eval()
+    model.set_normalisation(torch.full((80,), -6.0), torch.full((80,), 3.0))
+    with torch.no_grad():
+        model.out.weight.mul_(8.0)  # so that the likeliest token changes from frame to frame
+        model.out.bias.view(2, -1)[:, :2].add_(4.0)  # blanks and spaces, so that there are words
+    folder = tmp_path_factory.mktemp("tiny") / "bundle"
+    folder.mkdir()
+    export_onnx(model, folder / "model.onnx")
+    facts = _facts(model, FeatureConfig(), BundleSettings(name="tiny", chunk_frames=4), Parity(0.0, 0.0), {})
+    _seal(folder, facts, "fp32")
+    torch.save((dims, model.state_dict()), folder.parent / "tiny.pt")
+    return folder

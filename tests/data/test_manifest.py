@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
+from vivavoce.errors import DataError
+
+TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=20)
+UTTERANCES = st.builds(
+    Utterance,
+    id=st.text("abc-0123", min_size=1, max_size=10),
+    audio=st.text("abcé ", min_size=1, max_size=10).map(lambda name: f"/audio/{name}.flac"),
+    text=TEXT,
+    duration_seconds=st.integers(0, 10**6).map(lambda n: n / 10**4),
+    offset_seconds=st.floats(0.0, 100.0),
+    speaker=st.text("xyz", max_size=5),
+    extra=st.dictionaries(st.sampled_from(["corpus", "age", "accent"]), TEXT | st.integers(0, 99), max_size=3),
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(UTTERANCES, min_size=1, max_size=10))
+def test_round_trip(tmp_path, rows):
+    assert write_manifest(tmp_path / "m.jsonl", rows) == len(rows)
+    assert read_manifest(tmp_path / "m.jsonl") == rows
+
+
+def test_rows_have_the_names_nemo_reads_and_paths_relative_to_the_manifest(tmp_path):
+    inside, outside = tmp_path / "m" / "audio" / "a.wav", tmp_path / "b.wav"
+    write_manifest(
+        tmp_path / "m" / "m.jsonl", [Utterance("a", str(inside), "x", 1.25), Utterance("b", str(outside), "y", 2.0)]
+    )
+    rows = [json.loads(line) for line in (tmp_path / "m" / "m.jsonl").read_text().splitlines()]
+    assert [row["audio_filepath"] for row in rows] == ["audio/a.wav", outside.as_posix()]
+    assert (rows[0]["duration"], rows[0]["text"]) == (1.25, "x")
+    assert [u.audio for u in read_manifest(tmp_path / "m" / "m.jsonl")] == [str(inside), str(outside)]
+
+
+def test_a_foreign_nemo_row_without_id_gets_the_file_name(tmp_path):
+    (tmp_path / "m.jsonl").write_text('{"audio_filepath": "x/y.wav", "duration": 1, "text": "t", "lang": "en"}\n\n')
+    (utterance,) = read_manifest(tmp_path / "m.jsonl")
+    assert utterance == Utterance("y", str(tmp_path / "x" / "y.wav"), "t", 1.0, extra={"lang": "en"})
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("{", "not JSON"),
+        ("[1]", "list"),
+        ('{"audio_filepath": "a", "text": "t"}', "no 'duration'"),
+        ('{"audio_filepath": "a", "duration": "long", "text": "t"}', "numbers of seconds"),
+        ('{"audio_filepath": "a", "duration": -1, "text": "t"}', "not negative"),
+        ('{"audio_filepath": "a", "duration": NaN, "text": "t"}', "finite"),
+        ('{"audio_filepath": "a", "duration": 1, "text": 5}', "expected a string"),
+    ],
+)
+def test_malformed_lines_are_named(tmp_path, line, fault):
+    (tmp_path / "m.jsonl").write_text('{"audio_filepath": "a", "duration": 1, "text": "t"}\n' + line + "\n")
+    with pytest.raises(DataError, match=f"line 2.*{fault}"):
+        read_manifest(tmp_path / "m.jsonl")
+
+
+def test_missing_and_empty_manifests(tmp_path):
+    with pytest.raises(DataError, match="not a file"):
+        read_manifest(tmp_path / "none.jsonl")
+    (tmp_path / "m.jsonl").write_text("\n")
+    with pytest.raises(DataError, match="no utterance"):
+        read_manifest(tmp_path / "m.jsonl")

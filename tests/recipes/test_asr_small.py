@@ -1,0 +1,99 @@
+"""The small recogniser's recipe: what it reads, what it holds out, and two processes on an empty cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vivavoce.data.manifest import Utterance, write_manifest
+from vivavoce.errors import ConfigError
+from vivavoce.recipes.asr_small import hold_out, path_and_times, spoken
+from vivavoce.text.alphabet import Alphabet
+from vivavoce.text.phonemes import PronouncingDictionary
+
+
+def test_manifests_may_count_more_than_once() -> None:
+    assert path_and_times("a/b.jsonl") == ("a/b.jsonl", 1)
+    assert path_and_times("a/b.jsonl*3") == ("a/b.jsonl", 3)
+    for wrong in ("a.jsonl*", "a.jsonl*0", "a.jsonl*x", "a.jsonl*2.5", "a*b*2"):
+        with pytest.raises(ConfigError, match="expected PATH or"):
+            path_and_times(wrong)
+
+
+@pytest.mark.parametrize(("total", "count"), [(100, 10), (101, 10), (7, 3), (5, 9), (6, 0)])
+def test_what_is_watched_is_not_trained_on(total: int, count: int) -> None:
+    utterances = [Utterance(str(number), f"{number}.wav", "x", 1.0) for number in range(total)]
+    watched, kept = hold_out(utterances, count)
+    assert sorted([*(int(utterance.id) for utterance in watched), *kept]) == list(range(total))
+    assert min(count, 1) <= len(watched) <= max(total if count > total else 0, 1.4 * count)
+
+
+def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:
+    (tmp_path / "words.dict").write_text("cat K AE1 T\ncat(2) K AE0 T\n")
+    dictionary = PronouncingDictionary.load(tmp_path / "words.dict")
+    phones = Alphabet.phones()
+    assert [phones.tokens[phone] for phone in spoken("cat", dictionary, phones)] == ["K", "AE", "T"]
+    assert spoken("cat zyzzy", dictionary, phones) == ()
+
+
+def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
+    """The waveforms are decoded once and not by both into one file; both end with one checkpoint."""
+    rng = np.random.default_rng(0)
+    utterances = []
+    for number in range(12):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, 0.1 * rng.standard_normal(16000), 16000)
+        utterances.append(Utterance(str(number), str(path), "a cat", 1.0, extra={"part": "train"}))
+    write_manifest(tmp_path / "m.jsonl", utterances)
+    (tmp_path / "words.dict").write_text("a AH0\ncat K AE1 T\n")
+    settings = {
+        "manifests": "m.jsonl*2",
+        "run": "run",
+        "dictionary": "words.dict",
+        "dims.width": 16,
+        "dims.layers": 2,
+        "dims.heads": 2,
+        "dims.feed_forward": 32,
+        "dims.phone_layer": 1,
+        "updates": 3,
+        "warmup": 1,
+        "batch_seconds": 6,
+        "bucket_seconds": "2.5",
+        "augment": "false",
+        "compile": "false",
+        "precision": "fp32",
+        "device": "cpu",
+        "watch": 2,
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--standalone",
+        "-m",
+        "vivavoce",
+    ]
+    done = subprocess.run(
+        [*command, "train", "asr_small", *(word for k, v in settings.items() for word in ("--set", f"{k}={v}"))],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000003.safetensors"]
+    watched = [
+        row for row in map(json.loads, (tmp_path / "run" / "log.jsonl").read_text().splitlines()) if "watch_wer" in row
+    ]
+    assert len(watched) == 1
+    left = sorted(path.suffix for path in (tmp_path / ".cache").iterdir())
+    assert left == [".i16", ".i16", ".json", ".json"]  # what is trained on and what is watched; no half-written files

@@ -1,0 +1,145 @@
+"""Beam search in pieces against the whole, alignment against every path, words as they come against all at once."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from vivavoce.decoding.ctc_beam import ctc_beam
+from vivavoce.decoding.ctc_greedy import ctc_greedy
+from vivavoce.decoding.words import token_words
+from vivavoce.errors import ConfigError
+from vivavoce.runtime import decoders
+from vivavoce.runtime.bundle import Bundle, load_bundle
+from vivavoce.runtime.decoders import BeamStream, align, make_decoder
+from vivavoce.runtime.transcript import WordReader
+
+
+def random_log_probs(rng: np.random.Generator, frames: int, vocabulary: int, sharpness: float = 2.0) -> np.ndarray:
+    logits = sharpness * rng.standard_normal((frames, vocabulary))
+    return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+def with_pauses(rng: np.random.Generator, phrases: int, vocabulary: int) -> np.ndarray:
+    """Phrases of random frames between pauses of blanks that are as good as certain."""
+    pause = np.full(vocabulary, np.log(1e-9), np.float32)
+    pause[0] = 0.0
+    parts = []
+    for _ in range(phrases):
+        parts += [random_log_probs(rng, int(rng.integers(1, 12)), vocabulary), np.tile(pause, (rng.integers(5, 9), 1))]
+    return np.concatenate(parts)
+
+
+def test_alignment_is_the_likeliest_path() -> None:
+    rng = np.random.default_rng(0)
+    for tokens in ([1], [1, 2], [1, 1], [2, 1, 2], []):
+        log_probs = random_log_probs(rng, 6, 3)
+        best, best_score = None, -np.inf
+        for path in product(range(3), repeat=6):
+            collapsed = [t for i, t in enumerate(path) if t and (i == 0 or path[i - 1] != t)]
+            score = sum(log_probs[i, t] for i, t in enumerate(path))
+            if collapsed == tokens and score > best_score:
+                best, best_score = path, score
+        assert best is not None
+        expected = ctc_greedy(np.log(np.eye(3)[list(best)] + 1e-9).astype(np.float32))
+        starts, ends = align(log_probs, np.array(tokens, np.int64), 0)
+        assert starts.tolist() == expected.start_frames.tolist()
+        assert ends.tolist() == expected.end_frames.tolist()
+
+
+def log_probability(log_probs: np.ndarray, tokens: list[int]) -> float:
+    """Of a text, over all its alignments, by PyTorch's CTC loss."""
+    import torch
+
+    frames = torch.from_numpy(log_probs)[:, None]
+    lengths = torch.tensor([len(log_probs)]), torch.tensor([len(tokens)])
+    return -float(torch.nn.functional.ctc_loss(frames, torch.tensor([tokens]), *lengths, reduction="sum"))
+
+
+def test_pieces_are_as_likely_as_the_whole() -> None:
+    """On the whole likelier: one beam over all must hold the alternatives of every phrase at once."""
+    rng = np.random.default_rng(1)
+    gains = []
+    for _ in range(10):
+        log_probs = with_pauses(rng, 5, 6)
+        whole = list(ctc_beam(log_probs, 0, decoders.BEAM_SIZE)[0].token_ids)
+        stream = BeamStream()
+        pieces = [stream.accept(part) for part in np.array_split(log_probs, 7)] + [stream.finish()]
+        tokens = [token for piece in pieces for token in piece.token_ids.tolist()]
+        gains.append(log_probability(log_probs, tokens) - log_probability(log_probs, whole))
+        starts = [frame for piece in pieces for frame in piece.start_frames.tolist()]
+        ends = [frame for piece in pieces for frame in piece.end_frames.tolist()]
+        assert all(a < b for a, b in zip(starts, ends, strict=True))
+        assert all(b <= a for b, a in zip(ends, starts[1:], strict=False))
+        assert ends[-1] <= len(log_probs)
+    assert np.mean(gains) > 0.0
+    assert min(gains) > -0.1  # what the search's floors leave out
+
+
+def test_chunking_of_the_beam_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no pause comes and a piece ends at its likeliest blank."""
+    monkeypatch.setattr(decoders, "LONGEST_PIECE", 20)
+    rng = np.random.default_rng(2)
+    log_probs = np.concatenate([with_pauses(rng, 3, 5), random_log_probs(rng, 75, 5), with_pauses(rng, 2, 5)])
+    expected = None
+    for parts in (1, 3, len(log_probs)):
+        stream = BeamStream()
+        results = [stream.accept(part) for part in np.array_split(log_probs, parts)]
+        assert len(stream._piece) < 20
+        results.append(stream.finish())
+        tokens = [
+            (token, start, end)
+            for result in results
+            for token, start, end in zip(result.token_ids, result.start_frames, result.end_frames, strict=True)
+        ]
+        expected = expected or tokens
+        assert tokens == expected
+    assert expected
+    assert max(end for _, _, end in expected) <= len(log_probs)
+
+
+def test_the_open_piece_is_what_finish_would_say() -> None:
+    log_probs = random_log_probs(np.random.default_rng(3), 9, 4)
+    stream = BeamStream()
+    assert len(stream.accept(log_probs).token_ids) == 0
+    open_tokens = stream.open.token_ids.tolist()
+    assert open_tokens == list(ctc_beam(log_probs, 0, decoders.BEAM_SIZE)[0].token_ids)
+    assert stream.finish().token_ids.tolist() == open_tokens
+    assert stream.finish().token_ids.tolist() == []
+
+
+def test_decoders_by_name() -> None:
+    log_probs = random_log_probs(np.random.default_rng(4), 30, 5, sharpness=20.0)  # so sharp that both agree
+    texts = []
+    for name in decoders.DECODERS:
+        decoder = make_decoder(name, 0)
+        closed = decoder.accept(log_probs).token_ids.tolist()
+        texts.append(closed + decoder.finish().token_ids.tolist())
+    assert texts[0] == texts[1]
+    with pytest.raises(ConfigError, match="expected one of greedy, beam"):
+        make_decoder("best", 0)
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: str) -> Bundle:
+    return load_bundle(tiny_bundle)
+
+
+def test_words_as_they_come(bundle: Bundle) -> None:
+    rng = np.random.default_rng(5)
+    log_probs = random_log_probs(rng, 400, 29, sharpness=4.0)
+    expected = token_words(ctc_greedy(log_probs), bundle.tokens, bundle.frame_seconds)
+    for parts in (1, 9, 400):
+        reader = WordReader(bundle)
+        for part in np.array_split(log_probs, parts):
+            reader.accept(part)
+            assert len(reader._tail.token_ids) < 120  # only the last word is held as tokens
+        transcript = reader.finish(16.0)
+        assert transcript.text == " ".join(word.word for word in expected)
+        for word, truth in zip(transcript.words, expected, strict=True):
+            assert word.start_seconds == pytest.approx(truth.start_seconds, abs=1e-3)
+            assert word.end_seconds == pytest.approx(truth.end_seconds, abs=1e-3)
+            assert word.confidence == pytest.approx(truth.confidence, abs=1e-4)
+        assert reader.finish(0.0).text == ""

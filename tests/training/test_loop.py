@@ -1,0 +1,124 @@
+"""Killed and resumed, distributed, and diverging runs, as real processes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from vivavoce.errors import TrainingError
+from vivavoce.training import distributed
+from vivavoce.training.loop import LoopConfig, Trainee, run
+from vivavoce.training.run_folder import RunFolder, load_checkpoint
+
+PROGRAM = Path(__file__).with_name("tiny_run.py")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def start(folder: Path, updates: int, pause: float = 0.0) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(PROGRAM), str(folder), str(updates), str(pause)], env=ENVIRONMENT)
+
+
+def newest(folder: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    return load_checkpoint(RunFolder(folder, writes=False).checkpoints()[-1])
+
+
+def test_a_killed_run_resumes_bit_for_bit(tmp_path: Path) -> None:
+    assert start(tmp_path / "whole", 60).wait() == 0
+    killed = start(tmp_path / "killed", 60, 0.02)
+    folder = RunFolder(tmp_path / "killed", writes=False)
+    deadline = time.monotonic() + 60
+    while len(folder.checkpoints()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    _, facts = newest(tmp_path / "killed")
+    assert 0 < facts["step"] < 60
+    assert start(tmp_path / "killed", 60).wait() == 0
+    expected, expected_facts = newest(tmp_path / "whole")
+    tensors, facts = newest(tmp_path / "killed")
+    assert facts == expected_facts
+    assert tensors.keys() == expected.keys()
+    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
+
+
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    """Each rank holds half of every batch, so the averaged gradient is that of the whole batch."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    done = subprocess.run(
+        [*command, str(PROGRAM), str(tmp_path / "two"), "20"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    tensors, facts = newest(tmp_path / "two")
+    assert facts["step"] == 20
+    torch.manual_seed(3)
+    model = torch.nn.Sequential(torch.nn.Linear(5, 16), torch.nn.Tanh(), torch.nn.Identity(), torch.nn.Linear(16, 1))
+    sys.path.insert(0, str(PROGRAM.parent))
+    from tiny_run import Batches
+
+    from vivavoce.training.schedule import warmup_cosine
+
+    trainee = Trainee(model, torch.optim.AdamW(model.parameters(), lr=1e-2), warmup_cosine(5, 20))
+    stream = iter(Batches(0, 1))
+    for _ in range(20):
+        for _ in range(2):
+            batch = next(stream)
+            ((model(batch.x) - batch.y).square().mean() / 2).backward()
+        trainee.update(5.0, 0.999)
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensors[f"model.{name}"], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_a_diverging_loss_stops_with_its_reason(tmp_path: Path) -> None:
+    sys.path.insert(0, str(PROGRAM.parent))
+    from tiny_run import Batches
+
+    model = torch.nn.Linear(5, 1)
+    trainee = Trainee(model, torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
+
+    def step(batch):
+        scale = math.nan if trainee.updates >= 4 else 1.0
+        return {"loss": (model(batch.x) - batch.y).square().mean() * scale}
+
+    with distributed.join("cpu") as process, pytest.raises(TrainingError, match=r"not finite three times.*update 4"):
+        run(step, Batches(0, 1), trainee, LoopConfig(updates=9), RunFolder(tmp_path), process)
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+
+
+def test_the_log_holds_means_and_speed(tmp_path: Path) -> None:
+    assert start(tmp_path, 20).wait() == 0
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [5, 10, 15, 20]
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert all(row["audio_hours_per_hour"] > 0 and row["gradient_norm"] > 0 for row in rows)
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    assert start(tmp_path, 8).wait() == 0
+    tensors, facts = newest(tmp_path)
+    model = torch.nn.Linear(4, 1)
+    trainee = Trainee(model, torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
+    with pytest.raises(TrainingError, match="another model"):
+        trainee.restore(tensors, facts["step"])
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "step-00000001.safetensors"
+    path.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00not a header at all")
+    with pytest.raises(TrainingError, match=r"step-00000001\.safetensors is no whole vivavoce checkpoint"):
+        load_checkpoint(path)
+    with pytest.raises(TrainingError, match="is not a file"):
+        load_checkpoint(tmp_path / "nothing")
