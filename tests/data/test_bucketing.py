@@ -15,16 +15,16 @@ durations_lists = st.lists(st.floats(0.1, 10.0), min_size=1, max_size=300)
 budgets = st.floats(1.0, 80.0)
 
 
-def samplers(durations: list[float], budget: float, world_size: int = 1, **options: int) -> list[BucketSampler]:
+def samplers(durations: list[float], budget: float, world_size: int = 1, **options: float) -> list[BucketSampler]:
     return [
         BucketSampler(durations, BUCKETS, budget, rank=r, world_size=world_size, **options) for r in range(world_size)
     ]
 
 
 @settings(max_examples=150, deadline=None)
-@given(durations_lists, budgets, st.integers(1, 5), st.integers(0, 2))
+@given(durations_lists, budgets, st.integers(1, 5), st.sampled_from([0.0, 0.4, 1.0]))
 def test_every_utterance_once_and_ranks_in_step(durations, budget, world_size, short_first):
-    ranks = samplers(durations, budget, world_size, seed=3, short_first_epochs=short_first)
+    ranks = samplers(durations, budget, world_size, seed=3, short_first=short_first)
     for _ in range(3):
         epochs = [list(sampler) for sampler in ranks]
         assert {len(batches) for batches in epochs} == {len(ranks[0])}
@@ -82,14 +82,24 @@ def test_epochs_differ_and_seeds_differ():
 
 def test_short_first_goes_from_short_to_long_then_shuffles():
     durations = np.random.default_rng(0).uniform(0.5, 10.0, 300)
-    sampler = BucketSampler(durations, BUCKETS, 30.0, short_first_epochs=1)
+    sampler = BucketSampler(durations, BUCKETS, 30.0, short_first=1.0)
     padded = [sampler.bucket_of(batch) for batch in sampler]
     assert padded == sorted(padded)
     shuffled = [sampler.bucket_of(batch) for batch in sampler]
     assert shuffled != sorted(shuffled)
-    sampler = BucketSampler(durations, (10.0,), 30.0, short_first_epochs=1)
+    sampler = BucketSampler(durations, (10.0,), 30.0, short_first=1.0)
     longest = [durations[batch].max() for batch in sampler]
     assert longest == sorted(longest)
+
+
+def test_a_share_goes_from_short_to_long_and_the_rest_is_mixed():
+    durations = np.random.default_rng(0).uniform(0.5, 10.0, 600)
+    sampler = BucketSampler(durations, BUCKETS, 30.0, short_first=0.3)
+    padded = [sampler.bucket_of(batch) for batch in sampler]
+    ordered = round(0.3 * len(padded))
+    assert padded[:ordered] == sorted(padded[:ordered])
+    assert set(padded[:ordered]) == set(BUCKETS)
+    assert padded[ordered:] != sorted(padded[ordered:])
 
 
 def test_padding_stays_small_on_speech_like_lengths():
@@ -123,6 +133,8 @@ def test_bad_settings_and_durations():
         BucketSampler([1.0], BUCKETS, 10.0, rank=2, world_size=2)
     with pytest.raises(ConfigError, match="batch_seconds 0"):
         BucketSampler([1.0], BUCKETS, 0.0)
+    with pytest.raises(ConfigError, match=r"short_first is 1\.5"):
+        BucketSampler([1.0], BUCKETS, 10.0, short_first=1.5)
     with pytest.raises(DataError, match="no utterances"):
         BucketSampler([], BUCKETS, 10.0)
     with pytest.raises(DataError, match=r"1 of 2 utterances are longer.*11\.00 s"):

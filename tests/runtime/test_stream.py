@@ -122,3 +122,28 @@ def test_another_look_ahead(recognizer: Recognizer, babble: Babble) -> None:
     assert stream.finish().text == Recognizer(recognizer.bundle, chunk_frames=1).transcribe(waveform).text
     with pytest.raises(ConfigError, match="chunk_frames is 0"):
         recognizer.create_stream(chunk_frames=0)
+
+
+@pytest.mark.parametrize("decoder", ["greedy", "beam"])
+def test_a_short_chunk_is_shown_before_the_long_one(recognizer: Recognizer, babble: Babble, decoder: str) -> None:
+    """What the short chunk reads stands behind what the long one holds, and is gone from the final text."""
+    waveform = babble(6.0, seed=14)
+    long, short = (Recognizer(recognizer.bundle, chunk_frames=n, decoder=decoder) for n in (16, 4))
+    both, late, early = long.create_stream(live_chunk_frames=4), long.create_stream(), short.create_stream()
+    sooner = 0
+    for start in range(0, len(waveform), 1600):
+        for stream in (both, late, early):
+            stream.accept(waveform[start : start + 1600])
+        shown, sure = both.result().text, late.result().text
+        assert both.result().text == shown  # looking changes nothing
+        if start + 1600 <= 16 * 1280:  # before the first long chunk is whole
+            assert shown == early.result().text
+        sooner += len(shown) > len(sure)
+    assert sooner > 10
+    assert both.finish() == late.finish() == long.transcribe(waveform)
+
+
+def test_a_live_chunk_fits_the_chunk(recognizer: Recognizer) -> None:
+    for wrong in (0, 3, 32):
+        with pytest.raises(ConfigError, match=f"live_chunk_frames is {wrong}"):
+            recognizer.create_stream(chunk_frames=16, live_chunk_frames=wrong)

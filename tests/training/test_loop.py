@@ -70,7 +70,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 
     from vivavoce.training.schedule import warmup_cosine
 
-    trainee = Trainee(model, torch.optim.AdamW(model.parameters(), lr=1e-2), warmup_cosine(5, 20))
+    trainee = Trainee(model, [torch.optim.AdamW(model.parameters(), lr=1e-2)], warmup_cosine(5, 20))
     stream = iter(Batches(0, 1))
     for _ in range(20):
         for _ in range(2):
@@ -86,7 +86,7 @@ def test_a_diverging_loss_stops_with_its_reason(tmp_path: Path) -> None:
     from tiny_run import Batches
 
     model = torch.nn.Linear(5, 1)
-    trainee = Trainee(model, torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
+    trainee = Trainee(model, [torch.optim.SGD(model.parameters(), lr=0.1)], lambda _: 1.0)
 
     def step(batch):
         scale = math.nan if trainee.updates >= 4 else 1.0
@@ -110,7 +110,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     assert start(tmp_path, 8).wait() == 0
     tensors, facts = newest(tmp_path)
     model = torch.nn.Linear(4, 1)
-    trainee = Trainee(model, torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
+    trainee = Trainee(model, [torch.optim.SGD(model.parameters(), lr=0.1)], lambda _: 1.0)
     with pytest.raises(TrainingError, match="another model"):
         trainee.restore(tensors, facts["step"])
 

@@ -26,7 +26,8 @@ class BucketSampler:
     """Yields lists of utterance indices, epoch after epoch.
 
     Iterating yields this rank's batches of the current epoch, from where it stands, then moves on to the next epoch.
-    The first `short_first_epochs` epochs go from short to long (CTC learns to align sooner so), all others are mixed.
+    A share `short_first` of the first epoch's batches comes first and goes from short to long, as CTC learns to align
+    sooner so; everything else is mixed.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class BucketSampler:
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
-        short_first_epochs: int = 0,
+        short_first: float = 0.0,
     ) -> None:
         """Sort utterances into buckets.
 
@@ -47,23 +48,25 @@ class BucketSampler:
             batch_seconds: padded seconds a batch may hold on one rank; at least one utterance is taken.
             seed: together with the epoch decides the order.
             rank, world_size: this process among those that share every step.
-            short_first_epochs: how many epochs are ordered by length.
+            short_first: share of the first epoch, 0 to 1, that is ordered by length.
 
         Raises:
-            ConfigError: buckets not ascending, no budget, or a rank out of range.
+            ConfigError: buckets not ascending, no budget, a share or rank out of range.
             DataError: no utterances, or some longer than the last bucket.
         """
         self.durations = np.asarray(durations_seconds, dtype=np.float64)
         self.buckets = tuple(float(seconds) for seconds in bucket_seconds)
         if not self.buckets or self.buckets[0] <= 0 or list(self.buckets) != sorted(set(self.buckets)):
             raise ConfigError(f"bucket_seconds is {self.buckets}; expected positive lengths in ascending order.")
+        if not 0.0 <= short_first <= 1.0:
+            raise ConfigError(f"short_first is {short_first}; expected a share from 0 to 1.")
         if not batch_seconds > 0 or world_size < 1 or not 0 <= rank < world_size:
             raise ConfigError(
                 f"batch_seconds {batch_seconds}, rank {rank} of {world_size} cannot be; mend the settings."
             )
         _check_durations(self.durations, self.buckets[-1])
         self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.short_first_epochs = short_first_epochs
+        self.short_first = short_first
         self.sizes = tuple(max(1, int(batch_seconds / seconds + 1e-9)) for seconds in self.buckets)
         self._assigned = self._assign()
         self._members = [np.flatnonzero(self._assigned == bucket) for bucket in range(len(self.buckets))]
@@ -116,7 +119,7 @@ class BucketSampler:
 
     def fingerprint(self) -> str:
         """What the order of batches depends on, in 16 hexadecimal digits."""
-        settings = (self.buckets, self.sizes, self.seed, self.world_size, self.short_first_epochs)
+        settings = (self.buckets, self.sizes, self.seed, self.world_size, self.short_first)
         return hashlib.sha256(self.durations.tobytes() + repr(settings).encode()).hexdigest()[:16]
 
     def _settle(self) -> None:
@@ -141,7 +144,7 @@ class BucketSampler:
     def _plan(self, epoch: int) -> list[Array]:
         """The steps of an epoch, each the utterances of all ranks."""
         rng = np.random.default_rng((self.seed, epoch))
-        short_first = epoch < self.short_first_epochs
+        short_first = self.short_first if epoch == 0 else 0.0
         steps: list[Array] = []
         for members, size in zip(self._members, self.sizes, strict=True):
             order = rng.permutation(members)
@@ -149,7 +152,9 @@ class BucketSampler:
                 order = order[np.argsort(self.durations[order], kind="stable")]
             step = size * self.world_size
             steps += [order[start : start + step] for start in range(0, len(order), step)]
-        return steps if short_first else [steps[number] for number in rng.permutation(len(steps))]
+        first = np.unique(np.linspace(0, len(steps) - 1, round(short_first * len(steps))).astype(int))
+        others = rng.permutation(np.setdiff1d(np.arange(len(steps)), first))
+        return [steps[number] for number in (*first, *others)]
 
     def _share(self, step: Array) -> list[int]:
         """This rank's part of a step, as many utterances as every other rank's."""

@@ -7,6 +7,7 @@ Source: Graves et al., "Connectionist temporal classification", ICML 2006, secti
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -116,6 +117,10 @@ class GreedyStream:
         self._best, self._scores = best[cut:], scores[cut:]
         self._first_frame += cut
         return closed
+
+    def fork(self) -> GreedyStream:
+        """A decoder that stands where this one does and goes on by itself."""
+        return copy.copy(self)
 
     def finish(self) -> GreedyResult:
         """Close the open token, if there is one, and begin anew."""

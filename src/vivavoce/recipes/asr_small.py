@@ -2,8 +2,8 @@
 
     viva train asr_small --set manifests=m/librispeech-train.jsonl,m/an4-train.jsonl --set run=runs/asr-small
 
-Trains on two CPU cores or on GPUs, alone or under torchrun. The first epoch takes short utterances first, which is
-how CTC leaves its plateau early; the phone output of a middle layer learns before the characters do.
+Trains on two CPU cores or on GPUs, alone or under torchrun. A third of the first epoch takes short utterances first,
+which is how CTC leaves its plateau early; the phone output of a middle layer learns before the characters do.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, Padding, SpeechBatch, SpeechBatches, feature_statistics
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
+from vivavoce.training.muon import Muon
 from vivavoce.training.precision import autocast
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 from vivavoce.training.schedule import warmup_hold_decay
@@ -45,7 +46,8 @@ class Config:
     """Everything that decides the result; saved as config.json in the run folder.
 
     A manifest written as `PATH*2` is gone through twice an epoch. `initial` names a checkpoint whose weights the run
-    starts from (its averaged ones); its optimiser and place in the data are not taken over.
+    starts from (its averaged ones); its optimiser and place in the data are not taken over. `matrix_rate` is Muon's
+    peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at `peak_rate`.
     """
 
     manifests: tuple[str, ...] = ()
@@ -57,12 +59,13 @@ class Config:
     dims: ConformerDims = field(default_factory=lambda: ConformerDims(layers=7))
     features: FeatureConfig = field(default_factory=FeatureConfig)
     updates: int = 20000
-    batch_seconds: float = 240.0
+    batch_seconds: float = 100.0
     accumulate: int = 1
     bucket_seconds: tuple[float, ...] = (2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0)
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
-    short_first_epochs: int = 1
+    short_first: float = 0.33
     peak_rate: float = 1.5e-3
+    matrix_rate: float = 3e-3
     warmup: int = 600
     decay_share: float = 0.4
     weight_decay: float = 0.05
@@ -106,16 +109,8 @@ def main(config: Config) -> Path:
         else:
             model.set_normalisation(*feature_statistics(store, config.features))
         model.to(process.device)
-        decayed = [p for p in model.parameters() if p.ndim > 1]
-        others = [p for p in model.parameters() if p.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=config.peak_rate,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
         schedule = warmup_hold_decay(config.warmup, config.updates, config.decay_share)
-        trainee = Trainee(model, optimizer, schedule)
+        trainee = Trainee(model, optimizers(model, config), schedule)
         durations = [s / speed for s in store.seconds() for speed in config.speeds]
         sampler = BucketSampler(
             durations,
@@ -124,7 +119,7 @@ def main(config: Config) -> Path:
             seed=config.seed,
             rank=process.rank,
             world_size=process.world_size,
-            short_first_epochs=config.short_first_epochs,
+            short_first=config.short_first,
         )
         masks = warp = None
         if config.augment:
@@ -160,6 +155,23 @@ def start_from(model: ConformerCTC, checkpoint: str) -> None:
         model.load_state_dict(unpack("average", tensors))
     except RuntimeError as error:
         raise TrainingError(f"{checkpoint} is of another model: {str(error).splitlines()[-1].strip()}") from None
+
+
+def optimizers(model: ConformerCTC, config: Config) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon for the blocks' matrices."""
+    inside = {id(p) for p in model.blocks.parameters() if p.ndim == 2} if config.matrix_rate else set()
+    matrices = [p for p in model.parameters() if id(p) in inside]
+    decayed = [p for p in model.parameters() if p.ndim > 1 and id(p) not in inside]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    adamw = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        lr=config.peak_rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+    if not matrices:
+        return [adamw]
+    return [adamw, Muon(matrices, lr=config.matrix_rate, weight_decay=config.weight_decay)]
 
 
 def step_function(model: ConformerCTC, config: Config, process: distributed.Process) -> Step:

@@ -6,6 +6,7 @@ the frames of the present piece, however long the recording is.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Protocol
 
@@ -33,6 +34,7 @@ class Decoder(Protocol):
     @property
     def open(self) -> GreedyResult: ...
     def finish(self) -> GreedyResult: ...
+    def fork(self) -> Decoder: ...
     def reset(self) -> None: ...
 
 
@@ -90,6 +92,12 @@ class BeamStream:
         last = self.open
         self.reset()
         return last
+
+    def fork(self) -> BeamStream:
+        """A decoder that stands where this one does and goes on by itself."""
+        other = copy.copy(self)
+        other._piece = self._piece.copy()
+        return other
 
     def _close(self, count: int) -> GreedyResult:
         done, self._piece = self._decode(self._piece[:count]), self._piece[count:]

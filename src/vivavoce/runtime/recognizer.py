@@ -25,7 +25,7 @@ from vivavoce.dsp.resample import resample
 from vivavoce.errors import AudioError, ConfigError, VivaError
 from vivavoce.runtime.bundle import Bundle, load_bundle
 from vivavoce.runtime.encoder import Encoder
-from vivavoce.runtime.stream import EncoderStream, RecognizerStream, with_tail
+from vivavoce.runtime.stream import FrameStream, RecognizerStream, with_tail
 from vivavoce.runtime.transcript import Transcript, WordReader
 from vivavoce.timeline import seconds_to_samples
 
@@ -145,14 +145,24 @@ class Recognizer:
 
     def log_probs(self, audio: Audio, sample_rate: int | None = None) -> Array:
         """(T, V) natural log-probabilities of a recording, for other decoders."""
-        stream = EncoderStream(self._encoder, self.chunk_frames, self._stretch_chunks)
-        pieces = [stream.accept(block) for block in self._blocks(audio, sample_rate)]
-        return np.concatenate([*pieces, stream.finish()])
+        features = FeatureStream(self.bundle.features)
+        frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks)
+        pieces = [frames.accept(features.accept(block)) for block in self._blocks(audio, sample_rate)]
+        return np.concatenate([*pieces, frames.finish(features.finish())])
 
-    def create_stream(self, chunk_frames: int | None = None) -> RecognizerStream:
-        """A live stream; `chunk_frames` chooses another look-ahead than the recogniser's."""
+    def create_stream(self, chunk_frames: int | None = None, live_chunk_frames: int | None = None) -> RecognizerStream:
+        """A live stream.
+
+        Args:
+            chunk_frames: another look-ahead than the recogniser's.
+            live_chunk_frames: a shorter one, whose reading is shown until the longer one comes by; it costs the work of
+                a second stream and leaves the final text as it is. None shows nothing early.
+
+        Raises:
+            ConfigError: chunk_frames below 1, or live_chunk_frames not a divisor of it.
+        """
         chunk_frames = self.chunk_frames if chunk_frames is None else chunk_frames
-        return RecognizerStream(self._encoder, chunk_frames, decoder=self.decoder)
+        return RecognizerStream(self._encoder, chunk_frames, decoder=self.decoder, live_chunk_frames=live_chunk_frames)
 
     def _file_stream(self) -> RecognizerStream:
         return RecognizerStream(self._encoder, self.chunk_frames, self._stretch_chunks, self.decoder)

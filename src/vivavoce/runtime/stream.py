@@ -88,7 +88,15 @@ class RecognizerStream:
         decoder: str = "greedy",
         live_chunk_frames: int | None = None,
     ) -> None:
-        """`Recognizer.create_stream` knows good values for all of these; without the last, nothing is shown early."""
+        """`Recognizer.create_stream` knows good values for all of these; without the last, nothing is shown early.
+
+        Raises:
+            ConfigError: a count below 1, or a live chunk that the chunk is not a multiple of.
+        """
+        if live_chunk_frames is not None and (live_chunk_frames < 1 or chunk_frames % live_chunk_frames):
+            raise ConfigError(
+                f"live_chunk_frames is {live_chunk_frames}; expected a divisor of chunk_frames, {chunk_frames}."
+            )
         self._features = FeatureStream(encoder.bundle.features)
         self._frames = FrameStream(encoder, chunk_frames, step_chunks)
         self._live = None if live_chunk_frames is None else FrameStream(encoder, live_chunk_frames)

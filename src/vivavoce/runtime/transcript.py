@@ -46,9 +46,18 @@ class WordReader:
         if len(log_probs):
             self._keep(self._decoder.accept(log_probs))
 
-    def result(self, duration_seconds: float) -> Transcript:
-        """The transcript so far; its last words may still change."""
-        return self._transcript(join_results([self._tail, self._decoder.open]), duration_seconds)
+    def result(self, duration_seconds: float, early: Array | None = None) -> Transcript:
+        """The transcript so far; its last words may still change.
+
+        Args:
+            duration_seconds: of the audio heard.
+            early: (t, V) frames to read on behind those accepted, for this result alone.
+        """
+        tokens = [self._tail, self._decoder.open]
+        if early is not None and len(early):
+            ahead = self._decoder.fork()
+            tokens = [self._tail, ahead.accept(early), ahead.open]
+        return self._transcript(join_results(tokens), duration_seconds)
 
     def finish(self, duration_seconds: float) -> Transcript:
         """The final transcript; the reader then begins anew."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,13 +64,16 @@ class LoopConfig:
 
 
 class Trainee:
-    """A model with its optimiser, schedule and averaged weights: everything that an update changes."""
+    """A model with its optimisers, schedule and averaged weights: everything that an update changes.
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule) -> None:
+    Several optimisers share out the parameters and follow one schedule, each from its own peak rates.
+    """
+
+    def __init__(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], schedule: Schedule) -> None:
         self.model = model
-        self.optimizer = optimizer
+        self.optimizers = tuple(optimizers)
         self.schedule = schedule
-        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.rates = [[float(group["lr"]) for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self.updates = 0
 
@@ -79,13 +81,14 @@ class Trainee:
         """Clip, step, average; returns the gradient's norm before clipping."""
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), clip_norm))
         if not math.isfinite(norm):
-            self.optimizer.zero_grad(set_to_none=True)
+            self.model.zero_grad(set_to_none=True)
             return norm
         multiplier = self.schedule(self.updates)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * multiplier
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * multiplier
+            optimizer.step()
+        self.model.zero_grad(set_to_none=True)
         self.updates += 1
         decay = min(decay, self.updates / (self.updates + 10.0))  # young averages must not remember the random start
         with torch.no_grad():
@@ -101,7 +104,11 @@ class Trainee:
         return {
             **pack("model", self.model.state_dict()),
             **pack("average", self.average),
-            **pack("optimizer", pack_optimizer(self.optimizer)),
+            **{
+                name: tensor
+                for number, optimizer in enumerate(self.optimizers)
+                for name, tensor in pack(f"optimizer{number}", pack_optimizer(optimizer)).items()
+            },
         }
 
     def restore(self, tensors: dict[str, Tensor], updates: int) -> None:
@@ -116,7 +123,8 @@ class Trainee:
             raise TrainingError(f"the checkpoint is of another model: {str(error).splitlines()[-1].strip()}") from None
         for name, tensor in unpack("average", tensors).items():
             self.average[name].copy_(tensor)
-        unpack_optimizer(self.optimizer, unpack("optimizer", tensors))
+        for number, optimizer in enumerate(self.optimizers):
+            unpack_optimizer(optimizer, unpack(f"optimizer{number}", tensors))
         self.updates = updates
 
 
@@ -159,9 +167,8 @@ def run(
                 batch = next(stream)
                 position = batch.position
                 _seed(config.seed, trainee.updates, number, process.rank)
-                with nullcontext():
-                    values = step(batch)
-                    (values["loss"] / config.accumulate).backward()
+                values = step(batch)
+                (values["loss"] / config.accumulate).backward()
                 meter.add({name: float(value.detach()) for name, value in values.items()}, batch.audio_seconds)
             norm = trainee.update(config.clip_norm, config.average_decay)
             broken = broken + 1 if not math.isfinite(norm) else 0
@@ -205,7 +212,7 @@ def _seed(seed: int, update: int, number: int, rank: int) -> None:
 
 
 def _rate(trainee: Trainee) -> float:
-    return float(trainee.optimizer.param_groups[0]["lr"])
+    return float(trainee.optimizers[0].param_groups[0]["lr"])
 
 
 class _Meter:
@@ -266,8 +273,3 @@ class _progress:  # noqa: N801 - a context manager used as a function
 
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
-
-
-def flatten(groups: Iterable[Iterable[nn.Parameter]]) -> list[nn.Parameter]:
-    """All parameters of several groups, in order."""
-    return [parameter for group in groups for parameter in group]
