@@ -47,6 +47,8 @@ DATA = Path(os.environ.get("VIVAVOCE_DATA", Path(__file__).parents[3] / "shared"
         ("  a\tb\nc  ", "a b c"),
         ("привет 한국어 が й हिन्दी", "привет 한국어 が й हिन्दी"),
         ("٣ ３", "three three"),
+        ("5'4\" tall and 3′4″", "five four tall and three four"),
+        ("£\u0301 \u0301a ा", "pounds a ा"),
         ("", ""),
         (" ... !", ""),
         ("it's colour um USA IV", "it's colour um usa iv"),
@@ -86,6 +88,7 @@ def test_librispeech_transcripts_only_change_case() -> None:
 @given(st.text(max_size=40))
 @example("_mr_ m<x>r mr' 5mr m\u00adr mŕ DR")
 @example("a''b 'a' ''' İ ǿ Ⅳ ① ²")
+@example("£\u0301")
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalize_for_scoring(text)
     assert normalize_for_scoring(once) == once

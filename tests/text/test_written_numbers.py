@@ -84,6 +84,7 @@ def test_dates_and_ordinals(written: str, spoken: str) -> None:
         ("$3bn and $5k", "three billion dollars and five thousand dollars"),
         ("$1,500", "one thousand five hundred dollars"),
         ("$4.125", "four point one two five dollars"),
+        ("$.50 or £.5 million", "fifty cents or point five million pounds"),
         ("5% of 99.5 %", "five percent of ninety nine point five percent"),
         ("1¢ or 2¢", "one cent or two cents"),
     ],
@@ -133,6 +134,12 @@ def test_ranges_fractions_measures_and_telephones(written: str, spoken: str) -> 
 @given(st.text(alphabet="0123456789.,:-/$%'°ap mstk\n£()", max_size=30))
 def test_no_digit_survives_and_nothing_fails(text: str) -> None:
     assert not re.search(r"\d", spell_numbers(text))
+
+
+@pytest.mark.parametrize("frame", ["{}", "${}", "${}.50", "{}th", "{} 1/2", "{}%", "{}-1", "{}.5"])
+def test_endless_digits_are_read_one_by_one(frame: str) -> None:
+    """More digits than Python is willing to make a number of."""
+    assert spell_numbers(frame.format("7" * 5000)).count("seven") == 5000
 
 
 @given(st.integers(0, 10**12))

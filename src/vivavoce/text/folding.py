@@ -34,14 +34,16 @@ def fold(text: str) -> str:
     text = _VULGAR_FRACTION.sub(" ", text)  # else the decomposition makes "11/2" of one and a half
     text = unicodedata.normalize("NFKD", text.translate(_TABLE)).translate(_TABLE)
     plain: list[str] = []
-    latin = False
+    marked = (
+        False  # whether a mark here belongs to a letter of another script, and not to a Latin one, a sign or nothing
+    )
     for character in text:
         if unicodedata.combining(character):
-            if latin:
+            if not marked:
                 continue
         else:
-            latin = character.isascii()
-            if not latin and character.isdecimal():
+            marked = not character.isascii() and unicodedata.category(character)[0] in "LMN"
+            if marked and character.isdecimal():
                 character = str(unicodedata.decimal(character))
         plain.append(character)
     return unicodedata.normalize("NFC", "".join(plain))  # whole syllables again, where a script composes them

@@ -21,6 +21,7 @@ from vivavoce.text.written_numbers import spell_numbers
 _PLAIN = re.compile(r"[a-z]+(?:'[a-z]+)*(?: [a-z]+(?:'[a-z]+)*)*")
 _TAG = re.compile(r"<[a-z_/-]+>|\[[a-z_-]+(?: [a-z_-]+)?\]", re.IGNORECASE)
 _NOT_WORD = re.compile(r"[^a-z0-9' ]")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)'(?=\d)")  # five foot four, as 5'4": no apostrophe of a word
 _EDGE_APOSTROPHE = re.compile(r"(?<![^\s'])'+|'+(?![^\s'])|'{2,}")
 _ALPHABET = re.compile(r"[a-z' ]*")
 
@@ -33,7 +34,7 @@ def normalize_for_scoring(text: str) -> str:
     """
     lowered = text.lower()
     if not _PLAIN.fullmatch(lowered):
-        text = fold(_TAG.sub(" ", text)).replace("_", " ")
+        text = _BETWEEN_DIGITS.sub(" ", fold(_TAG.sub(" ", text)).replace("_", " "))
         text = spell_numbers(expand_abbreviations(text))
         text = expand_symbols(split_dotted_letters(text)).lower()
         text = _NOT_WORD.sub(" ", text) if text.isascii() else "".join(map(_word_or_space, text))

@@ -94,9 +94,14 @@ def decimal(whole: str, fraction: str) -> str:
 
 def integer(text: str) -> str:
     """Digits as a cardinal; read one by one when they begin with a zero or are too many to have a name."""
-    if (len(text) > 1 and text.startswith("0")) or int(text) > LARGEST:
+    if (len(text) > 1 and text.startswith("0")) or not has_name(text):
         return digits(text)
     return cardinal(int(text))
+
+
+def has_name(text: str) -> bool:
+    """Whether digits are few enough for a cardinal; asked of the text, as Python makes no number of 4,301 of them."""
+    return len(text) <= 3 * len(SCALES)
 
 
 def fraction(numerator: int, denominator: int) -> str:

@@ -80,13 +80,13 @@ def _set_apart(match: Match, words: str) -> str:
 
 def _money(match: Match) -> str:
     unit, part = CURRENCIES[match["currency"]]
-    whole, cents, scale = match["whole"].replace(",", ""), match["fraction"], match["scale"]
+    whole, cents, scale = (match["whole"] or "").replace(",", ""), match["fraction"], match["scale"]
     minus = "minus " if match["minus"] else ""
-    if scale or (cents and len(cents) != 2) or int(whole) > numbers.LARGEST:
+    if scale or (cents and len(cents) != 2) or not numbers.has_name(whole):
         amount = numbers.decimal(whole, cents) if cents else numbers.integer(whole)
         scale = f" {SCALES.get(scale.lower(), scale)}" if scale else ""
         return f"{minus}{amount}{scale} {unit[1]}"
-    return minus + numbers.money(int(whole), int(cents or 0), unit, part)
+    return minus + numbers.money(int(whole or 0), int(cents or 0), unit, part)
 
 
 def _time(match: Match) -> str:
@@ -119,8 +119,8 @@ def _day_first(match: Match) -> str:
 
 
 def _ordinal(match: Match) -> str:
-    value = int(match["value"].replace(",", ""))
-    return numbers.ordinal(value) if value <= numbers.LARGEST else numbers.digits(str(value))
+    value = match["value"].replace(",", "")
+    return numbers.ordinal(int(value)) if numbers.has_name(value) else numbers.digits(value)
 
 
 def _decade(match: Match) -> str:
@@ -174,7 +174,7 @@ def _rule(pattern: str, spell: Callable[[Match], str]) -> tuple[re.Pattern[str],
 
 # In this order: what a rule has spelled, the later ones no longer see.
 _RULES = (
-    _rule(rf"{_MINUS}(?P<currency>[$£€¥])\s?(?P<whole>{_INTEGER})(?:\.(?P<fraction>\d+))?{_SCALE}?", _money),
+    _rule(rf"{_MINUS}(?P<currency>[$£€¥])\s?(?=\.?\d)(?P<whole>{_INTEGER})?(?:\.(?P<fraction>\d+))?{_SCALE}?", _money),
     _rule(
         rf"(?<![\d:])(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\d:])(?:\s?{_HALF}|(?=\s(?P<oclock>o'clock))|)",
         _time,
