@@ -17,7 +17,7 @@ from vivavoce.runtime.transcript import Transcript
 
 def transcript(*words: tuple[str, float, float]) -> Transcript:
     made = tuple(Word(word, start, end, 0.5) for word, start, end in words)
-    return Transcript(" ".join(word.word for word in made), made, 4000.0)
+    return Transcript(" ".join(word.word for word in made), made, 4000.0, len(made))
 
 
 HELLO = transcript(("hello", 0.04, 0.4), ("it's", 0.5, 0.9), ("me", 3725.0, 3725.9994))

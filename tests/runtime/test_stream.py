@@ -57,6 +57,8 @@ def test_partial_results_grow(recognizer: Recognizer, babble: Babble) -> None:
     waveform = babble(8.0, seed=5)
     stream = recognizer.create_stream()
     final = recognizer.transcribe(waveform)
+    assert final.stable_words == len(final.words)
+    stable = [word.word for word in final.words]
     previous = 0
     for start in range(0, len(waveform), 1600):
         stream.accept(waveform[start : start + 1600])
@@ -65,9 +67,11 @@ def test_partial_results_grow(recognizer: Recognizer, babble: Babble) -> None:
         # All words but the last are final: greedy decoding never takes back what it has closed.
         assert final.text.split()[: max(0, len(partial.words) - 1)] == [word.word for word in partial.words[:-1]]
         assert len(partial.words) >= previous
+        assert [word.word for word in partial.words[: partial.stable_words]] == stable[: partial.stable_words]
+        assert len(partial.words) - partial.stable_words <= 1
         previous = len(partial.words)
     assert previous > 10
-    assert stream.finish().text == final.text
+    assert stream.finish() == final
 
 
 def test_a_result_changes_nothing(recognizer: Recognizer, babble: Babble) -> None:

@@ -19,6 +19,7 @@ from vivavoce.errors import VivaError
 
 COMMANDS = {
     "transcribe": "Turn recordings into text.",
+    "listen": "Show what is being said, live.",
     "align": "Find when each word of a text is spoken.",
     "evaluate": "Measure word errors on test sets.",
     "prepare": "Read a corpus into manifests.",

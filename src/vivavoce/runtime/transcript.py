@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,15 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said: the text, its words with times in seconds and confidences, and how much audio was heard."""
+    """What was said: the text, its words with times in seconds and confidences, and how much audio was heard.
+
+    The first `stable_words` of the words can no longer change, whatever is said next; of a final transcript, all.
+    """
 
     text: str
     words: tuple[Word, ...]
     duration_seconds: float
+    stable_words: int
 
 
 class WordReader:
@@ -62,7 +65,8 @@ class WordReader:
     def finish(self, duration_seconds: float) -> Transcript:
         """The final transcript; the reader then begins anew."""
         self._keep(self._decoder.finish())
-        transcript = self._transcript(self._tail, duration_seconds)
+        self._words += self._spell(self._tail)
+        transcript = self._transcript(_part(self._tail, 0, 0), duration_seconds)
         self.reset()
         return transcript
 
@@ -74,24 +78,19 @@ class WordReader:
         self._tail = _part(tokens, cut, len(tokens.token_ids))
 
     def _spell(self, tokens: GreedyResult) -> list[Word]:
-        return token_words(tokens, self._bundle.tokens, self._bundle.frame_seconds)
+        words = token_words(tokens, self._bundle.tokens, self._bundle.frame_seconds)
+        return [Word(w.word, round(w.start_seconds, 3), round(w.end_seconds, 3), round(w.confidence, 4)) for w in words]
 
     def _transcript(self, tail: GreedyResult, duration_seconds: float) -> Transcript:
-        words = _inside([*self._words, *self._spell(tail)], duration_seconds)
-        return Transcript(" ".join(word.word for word in words), words, duration_seconds)
-
-
-def _inside(words: Sequence[Word], duration_seconds: float) -> tuple[Word, ...]:
-    """Words whose times do not pass the end of the audio (the last chunk is padded beyond it), rounded to 1 ms."""
-    return tuple(
-        Word(
-            word.word,
-            round(min(word.start_seconds, duration_seconds), 3),
-            round(min(word.end_seconds, duration_seconds), 3),
-            round(word.confidence, 4),
-        )
-        for word in words
-    )
+        words = [*self._words, *self._spell(tail)]
+        # The last chunk is padded beyond the end of the audio; the times of its words must not pass it.
+        limit = round(duration_seconds, 3)
+        for number in reversed(range(len(words))):
+            word = words[number]
+            if word.end_seconds <= limit:
+                break
+            words[number] = replace(word, start_seconds=min(word.start_seconds, limit), end_seconds=limit)
+        return Transcript(" ".join(word.word for word in words), tuple(words), duration_seconds, len(self._words))
 
 
 def _part(tokens: GreedyResult, start: int, end: int) -> GreedyResult:
