@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -84,6 +85,18 @@ def test_silence_stays_silence() -> None:
     silence = np.zeros(8000, np.float32)
     for seed in range(40):
         assert not CHAIN.apply(silence, CHAIN.draw(np.random.default_rng(seed), 8000, RATE)).any()
+
+
+def test_a_share_makes_room_noise_and_band_rarer() -> None:
+    def count(share: float) -> dict[str, int]:
+        chain = default_recognition_chain(LIBRARY, share=share)
+        drawn = [chain.draw(np.random.default_rng(seed), 12345, RATE) for seed in range(400)]
+        return Counter(name for params in drawn for name, _ in params.steps)
+
+    usual, rarer, never = count(1.0), count(0.4), count(0.0)
+    for name in ("reverb", "noise", "band_limit"):
+        assert 0.2 * usual[name] < rarer[name] < 0.6 * usual[name]
+    assert never == {"level": 400}
 
 
 def test_steps_run_in_order() -> None:

@@ -95,16 +95,18 @@ def default_recognition_chain(
     sample_rate: int = 16000,
     speeds: Sequence[float] = (),
     rooms: RoomPool | None = None,
+    share: float = 1.0,
 ) -> Chain:
     """What the recognisers here train with: room, noise, narrow band, level.
 
+    `share` scales how often room, noise and band are applied: a run too short to learn clean speech wants few of them.
     `speeds` such as (0.9, 1.0, 1.1) adds speed perturbation first. It is off by default, because training batches are
     made of utterances of known length at each speed (training/batches.py changes the speed itself).
     """
     steps = [
-        Step("reverb", Reverb(rooms or RoomPool(sample_rate)), 0.25),
-        Step("noise", Noise(noise_library), 0.4),
-        Step("band_limit", BandLimit(), 0.1),
+        Step("reverb", Reverb(rooms or RoomPool(sample_rate)), 0.25 * share),
+        Step("noise", Noise(noise_library), 0.4 * share),
+        Step("band_limit", BandLimit(), 0.1 * share),
         Step("level", Level(clip_probability=0.03)),
     ]
     if speeds:

@@ -47,7 +47,8 @@ class Config:
 
     A manifest written as `PATH*2` is gone through twice an epoch. `initial` names a checkpoint whose weights the run
     starts from (its averaged ones); its optimiser and place in the data are not taken over. `matrix_rate` is Muon's
-    peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at `peak_rate`.
+    peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at `peak_rate`. `noisy_share`
+    scales how often room, noise and narrow band are applied.
     """
 
     manifests: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class Config:
     vocal_tract: float = 0.1
     tail_frames: int = 8
     augment: bool = True
+    noisy_share: float = 1.0
     precision: str = "auto"
     compile: bool = True
     device: str = "auto"
@@ -209,7 +211,8 @@ def chain(config: Config) -> Chain | None:
     """The waveform augmentation, with noises of the training half only."""
     if not config.augment:
         return None
-    return default_recognition_chain(NoiseLibrary.from_folder(config.noise, config.features.sample_rate))
+    noises = NoiseLibrary.from_folder(config.noise, config.features.sample_rate)
+    return default_recognition_chain(noises, config.features.sample_rate, share=config.noisy_share)
 
 
 def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[int]]:
