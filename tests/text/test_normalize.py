@@ -89,6 +89,7 @@ def test_librispeech_transcripts_only_change_case() -> None:
 @example("_mr_ m<x>r mr' 5mr m\u00adr mŕ DR")
 @example("a''b 'a' ''' İ ǿ Ⅳ ① ²")
 @example("£\u0301")
+@example("०\u3099")
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalize_for_scoring(text)
     assert normalize_for_scoring(once) == once

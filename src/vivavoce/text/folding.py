@@ -42,8 +42,8 @@ def fold(text: str) -> str:
             if not marked:
                 continue
         else:
-            marked = not character.isascii() and unicodedata.category(character)[0] in "LMN"
-            if marked and character.isdecimal():
+            if character.isdecimal():
                 character = str(unicodedata.decimal(character))
+            marked = not character.isascii() and unicodedata.category(character)[0] in "LMN"
         plain.append(character)
     return unicodedata.normalize("NFC", "".join(plain))  # whole syllables again, where a script composes them
