@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from vivavoce.audio import probe, read_waveform
 from vivavoce.data import synthesis
@@ -58,6 +60,26 @@ def test_the_same_again_and_resumed(tmp_path: Path) -> None:
     assert Path(first[0].audio).stat().st_mtime_ns == kept
     other = synthesize(SENTENCES, tmp_path / "b", voices, seed=6)
     assert [u.extra["rate"] for u in other] != [u.extra["rate"] for u in first]
+
+
+def test_other_sentences_get_recordings_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A longer list, or one out of another text, in a folder that holds speech already."""
+    spoken: list[str] = []
+
+    def fake(text: str, voice: Voice, rate: float, pitch: float = 0.0) -> bytes:
+        spoken.append(text)
+        content = io.BytesIO()
+        soundfile.write(content, np.zeros(100 * len(text)), 16000, format="WAV")
+        return content.getvalue()
+
+    monkeypatch.setattr(synthesis, "speak", fake)
+    monkeypatch.setattr(synthesis, "require_programs", lambda voices: None)
+    synthesize(SENTENCES[:2], tmp_path)
+    again = synthesize([SENTENCES[0], *SENTENCES[2:]], tmp_path)
+    assert spoken == SENTENCES
+    for utterance in again:
+        assert probe(utterance.audio).num_samples == 100 * len(utterance.text)
+    assert len({utterance.id for utterance in again}) == 3
 
 
 def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:

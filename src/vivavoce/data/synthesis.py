@@ -1,11 +1,13 @@
 """More training speech from text, through the speech synthesisers that Debian packages: espeak-ng, flite, festival.
 
 They are outside programs, called when data is made and never by the package's users. Voice, rate and pitch of each
-sentence depend on the seed and its number alone, so that a run goes on where it stopped and can be made again.
+sentence depend on the seed and its number alone, and its file is named after all of them and the sentence, so that a
+run goes on where it stopped, can be made again, and never takes the recording of one sentence for another.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import subprocess
@@ -87,7 +89,7 @@ def synthesize(
 ) -> list[Utterance]:
     """Speak sentences into FLAC files at 16 kHz, one voice each.
 
-    Files that are there already are kept. `made` is called with the number of finished sentences.
+    Files of the same sentences that are there already are kept. `made` is called with the number of finished sentences.
 
     Raises:
         DataError: a program is missing or fails.
@@ -100,9 +102,10 @@ def synthesize(
     def one(number: int) -> Utterance:
         rng = np.random.default_rng((seed, number))
         voice = voices[int(rng.choice(len(voices), p=weights / weights.sum()))]
-        target = folder / f"{seed}-{number:06d}.flac"
         rate = float(rng.uniform(*voice.rate))
         pitch = float(rng.uniform(*voice.pitch)) if voice.pitch else 0.0
+        content = hashlib.sha256(repr((sentences[number], voice.id, rate, pitch)).encode()).hexdigest()[:8]
+        target = folder / f"{seed}-{number:06d}-{content}.flac"
         if not target.is_file():
             wave = io.BytesIO(speak(sentences[number], voice, rate, pitch))
             write_waveform(target, np.clip(read_waveform(wave, SAMPLE_RATE), -1.0, 1.0), SAMPLE_RATE)
