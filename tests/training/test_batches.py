@@ -67,6 +67,9 @@ def test_the_store_holds_the_samples(utterances: list[Utterance], store: Wavefor
         assert store.seconds()[number] == pytest.approx(len(expected) / RATE)
     half = Utterance("half", utterances[0].audio, "a", 0.2, offset_seconds=0.1)
     np.testing.assert_array_equal(WaveformStore([half], RATE, tmp_path)[0], store[0][1600:4800])
+    longest = int(np.argmax(store.seconds()))
+    first = Utterance("first", utterances[longest].audio, "a", 0.2)  # the first of several in one file
+    np.testing.assert_array_equal(WaveformStore([first], RATE, tmp_path)[0], store[longest][:3200])
 
 
 def test_unreadable_utterances_are_all_named(utterances: list[Utterance], tmp_path: Path) -> None:
@@ -74,6 +77,15 @@ def test_unreadable_utterances_are_all_named(utterances: list[Utterance], tmp_pa
     with pytest.raises(DataError, match=r"(?s)2 utterances cannot be read.*one\.wav.*two\.wav"):
         WaveformStore([broken[0], utterances[0], broken[1]], RATE, tmp_path)
     assert not list(tmp_path.glob("*.i16"))
+    behind = Utterance("behind", utterances[0].audio, "a", 1.0, offset_seconds=99.0)
+    with pytest.raises(DataError, match=r"0\.wav ends at .* before behind begins, at 99"):
+        WaveformStore([behind], RATE, tmp_path)
+
+
+def test_a_store_without_its_samples_is_made_again(utterances: list[Utterance], tmp_path: Path) -> None:
+    WaveformStore(utterances[:1], RATE, tmp_path)
+    next(tmp_path.glob("*.i16")).unlink()
+    assert len(WaveformStore(utterances[:1], RATE, tmp_path)[0])
 
 
 def test_an_epoch_holds_every_utterance_at_every_speed(store: WaveformStore) -> None:

@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 AUDIO_SUFFIXES = (".flac", ".wav", ".opus", ".ogg", ".mp3", ".WAV", ".FLAC")
 GENDERS = {"m": "male", "f": "female", "male_masculine": "male", "female_feminine": "female"}
 SHOWN = 5  # missing or broken files named in one message
+SLACK_SECONDS = 0.2  # by which a decoded recording may exceed the stated duration without being a longer one
 
 
 def need_folder(root: Path, corpus: str, expected: str) -> Path:
@@ -99,6 +100,14 @@ def duration_of(path: str | Path) -> float:
     return probe(path).duration_seconds
 
 
+def is_part(utterance: Utterance, file_seconds: float) -> bool:
+    """Whether an utterance is a part of its file: it begins behind the file's begin, or ends well before its end.
+
+    A duration of 0 is one that nobody measured, and says nothing.
+    """
+    return utterance.offset_seconds > 0 or 0 < utterance.duration_seconds < file_seconds - SLACK_SECONDS
+
+
 def read_rows(listing: Path, needed: Iterable[str] = ("id", "audio")) -> list[dict[str, Any]]:
     """The rows of a JSONL listing, one object a recording.
 
@@ -108,7 +117,8 @@ def read_rows(listing: Path, needed: Iterable[str] = ("id", "audio")) -> list[di
     if not listing.is_file():
         raise DataError(f"{listing} is missing; expected one JSON object a recording. Fetch the corpus again.")
     rows = []
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines: JSON may hold the line separators of Unicode as they are.
+    for number, line in enumerate(listing.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         try:

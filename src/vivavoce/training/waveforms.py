@@ -17,6 +17,7 @@ import numpy as np
 
 from vivavoce.audio import read_waveform
 from vivavoce.data.manifest import Utterance
+from vivavoce.data.recordings import is_part
 from vivavoce.errors import AudioError, DataError
 
 Array = np.ndarray
@@ -38,7 +39,7 @@ class WaveformStore:
             key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\n".encode())
         stem = Path(folder) / f"waveforms-{key.hexdigest()[:16]}"
         samples, index = stem.with_suffix(".i16"), stem.with_suffix(".json")
-        if not index.is_file():
+        if not (index.is_file() and samples.is_file()):
             stem.parent.mkdir(parents=True, exist_ok=True)
             # The index comes last and whole: where it stands, the samples are complete.
             partial = index.with_suffix(".index-part")
@@ -68,8 +69,13 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
             waveform = read_waveform(utterance.audio, sample_rate)
         except AudioError as error:
             return str(error)
-        first = round(utterance.offset_seconds * sample_rate)
-        if utterance.offset_seconds:
+        if is_part(utterance, len(waveform) / sample_rate):
+            first = round(utterance.offset_seconds * sample_rate)
+            if first >= len(waveform):
+                return (
+                    f"{utterance.audio} ends at {len(waveform) / sample_rate:.2f} s, before {utterance.id} begins, at "
+                    f"{utterance.offset_seconds} s"
+                )
             waveform = waveform[first : first + round(utterance.duration_seconds * sample_rate)]
         return (np.clip(waveform, -1.0, 1.0) * SCALE).round().astype("<i2")
 
