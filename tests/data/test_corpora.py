@@ -57,6 +57,31 @@ def test_librispeech(tmp_path, make_audio):
         corpus.prepare(tmp_path)
 
 
+def test_librispeech_from_inside_a_part(tmp_path, make_audio, monkeypatch):
+    """The part is the folder's name, however the folder is written."""
+    chapter = tmp_path / "train-clean-5/19/7"
+    make_audio(chapter / "19-7-0000.flac")
+    (chapter / "19-7.trans.txt").write_text("19-7-0000 YES\n")
+    for inside, root in (("train-clean-5", "."), ("train-clean-5/19", "."), ("train-clean-5/19", "..")):
+        monkeypatch.chdir(tmp_path / inside)
+        (utterance,) = load_corpus("librispeech").prepare(root)
+        assert (utterance.extra["part"], utterance.extra["subset"]) == ("train", "train-clean-5")
+
+
+def test_unicode_line_separators_end_no_row(tmp_path, make_audio):
+    text = "one\u2028two\x85three"
+    make_audio(tmp_path / "cv/clips/a.mp3")
+    (tmp_path / "cv/train.tsv").write_text(f"client_id\tpath\tsentence\nf00\ta.mp3\t{text}\n", encoding="utf-8")
+    make_audio(tmp_path / "an4/a.wav")
+    row = json.dumps({"id": "a", "audio": "a.wav", "text": text}, ensure_ascii=False)
+    (tmp_path / "an4/train.jsonl").write_text(row + "\n", encoding="utf-8")
+    make_audio(tmp_path / "ljspeech/wavs/a.wav")
+    (tmp_path / "ljspeech/metadata.csv").write_text(f"a|{text}|{text}\n", encoding="utf-8")
+    for name, folder in (("common_voice", "cv"), ("an4", "an4"), ("ljspeech", "ljspeech")):
+        (utterance,) = load_corpus(name).prepare(tmp_path / folder)
+        assert utterance.text == text
+
+
 def test_common_voice_tables_and_unlabelled_clips(tmp_path, make_audio):
     for name in ("a", "b", "c", "d"):
         make_audio(tmp_path / f"clips/{name}.mp3")

@@ -22,7 +22,7 @@ UTTERANCES = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(UTTERANCES, min_size=1, max_size=10))
 def test_round_trip(tmp_path, rows):
     assert write_manifest(tmp_path / "m.jsonl", rows) == len(rows)
@@ -67,6 +67,9 @@ def test_malformed_lines_are_named(tmp_path, line, fault):
 def test_missing_and_empty_manifests(tmp_path):
     with pytest.raises(DataError, match="not a file"):
         read_manifest(tmp_path / "none.jsonl")
+    (tmp_path / "m.jsonl").write_bytes(b"RIFF\xff\xfe")
+    with pytest.raises(DataError, match=r"m\.jsonl is not UTF-8 text"):
+        read_manifest(tmp_path / "m.jsonl")
     (tmp_path / "m.jsonl").write_text("\n")
     with pytest.raises(DataError, match="no utterance"):
         read_manifest(tmp_path / "m.jsonl")

@@ -19,6 +19,7 @@ def test_by_id_and_speaker():
     assert ids(with_speakers_of(ROWS, ROWS[:1])) == ["1"]
     assert ids(without_speakers_of(ROWS, ROWS[:1])) == ["2", "3"]
     assert ids(without_speakers_of(ROWS, ROWS)) == ["3"]
+    assert ids(with_speakers_of(ROWS, ROWS)) == ["1", "2"]  # two unknown speakers are not known to be the same
 
 
 def test_texts_are_compared_as_they_are_spoken():

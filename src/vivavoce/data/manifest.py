@@ -37,7 +37,7 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     """Read a JSONL manifest; relative audio paths become paths under the manifest's folder.
 
     Raises:
-        DataError: the file is missing or empty, or a line is not an object with the three NeMo names.
+        DataError: the file is missing, empty or no text, or a line is not an object with the three NeMo names.
     """
     utterances = list(iterate_manifest(path))
     if not utterances:
@@ -51,9 +51,15 @@ def iterate_manifest(path: str | Path) -> Iterator[Utterance]:
     if not path.is_file():
         raise DataError(f"{path} is not a file; expected a JSONL manifest. Make one with `viva prepare`.")
     with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield _parse(line, path, number)
+        number = 0
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _parse(line, path, number)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path} is not UTF-8 text after line {number} ({error.reason}); expected a JSONL manifest."
+            ) from None
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:

@@ -18,8 +18,8 @@ def without_ids_of(utterances: Sequence[Utterance], other: Iterable[Utterance]) 
 
 
 def with_speakers_of(utterances: Sequence[Utterance], other: Iterable[Utterance]) -> list[Utterance]:
-    """Those whose speaker `other` has."""
-    known = {utterance.speaker for utterance in other}
+    """Those whose speaker `other` has; utterances of unknown speakers are left out."""
+    known = {utterance.speaker for utterance in other} - {""}
     return [utterance for utterance in utterances if utterance.speaker in known]
 
 

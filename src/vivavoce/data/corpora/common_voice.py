@@ -72,7 +72,8 @@ def files_wanted(paths: Sequence[str], part: str | None, read_text: Callable[[st
 
 def _rows(where: Path | str, content: str) -> Iterator[dict[str, str]]:
     """The rows of one of Common Voice's tables."""
-    yield from csv.DictReader(content.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    # Not splitlines: sentences hold the line separators of Unicode now and then.
+    yield from csv.DictReader(content.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
 def _labelled(listing: Path, part: str) -> list[Utterance]:

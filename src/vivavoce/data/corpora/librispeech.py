@@ -8,6 +8,7 @@ Source: https://www.openslr.org/12
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vivavoce.data.manifest import Utterance
@@ -26,7 +27,7 @@ def prepare(root: Path, part: str | None = None, progress: Progress | None = Non
     Raises:
         DataError: no such folder or part, a transcript without its recording, or a malformed line.
     """
-    root = need_folder(root, NAME, EXPECTED)
+    root = Path(os.path.abspath(need_folder(root, NAME, EXPECTED)))  # "." has no name to tell the part by
     transcripts = sorted(root.rglob("*.trans.txt"))
     if not transcripts:
         raise DataError(f"{root} holds no .trans.txt; expected {EXPECTED}. Give the folder that holds the parts.")

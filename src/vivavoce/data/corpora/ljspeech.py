@@ -47,7 +47,7 @@ def read_voice(
     listing = root / "metadata.csv"
     chosen_parts(["train"] if listing.is_file() else [], part, corpus, root)
     utterances = []
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(listing.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         columns = line.split("|")
