@@ -69,8 +69,17 @@ def test_selection(viva, corpora, tmp_path):
     held_out = tmp_path / "m" / "librispeech-train.jsonl"
     viva("ljspeech", corpora / "ljspeech", "--not-texts-of", held_out, "-o", tmp_path / "n.jsonl")
     assert [u.id for u in read_manifest(tmp_path / "n.jsonl")] == ["one"]
-    with pytest.raises(DataError, match="no utterance is left"):
+    with pytest.raises(DataError, match="no utterance of ljspeech is left"):
         viva("ljspeech", corpora / "ljspeech", "--speakers-of", held_out, "-o", tmp_path / "o.jsonl")
+
+
+def test_nothing_left_is_said(viva, corpora, tmp_path):
+    (tmp_path / "other.jsonl").write_text('{"audio_filepath": "x.wav", "duration": 1, "text": "t", "speaker": "zz"}\n')
+    with pytest.raises(DataError, match=r"no utterance of ljspeech is left"):
+        viva("ljspeech", corpora / "ljspeech", "--speakers-of", tmp_path / "other.jsonl", "-o", tmp_path / "m")
+    with pytest.raises(DataError, match=r"no utterance of part 'tset'"):
+        viva("all", corpora, "--part", "tset", "-o", tmp_path / "m")
+    assert not (tmp_path / "m").exists()
 
 
 def test_texts_that_cannot_fit_are_named_and_dropped_on_request(viva, corpora, tmp_path):
@@ -87,5 +96,7 @@ def test_wrong_settings(viva, corpora, tmp_path):
         viva("librispeech")
     with pytest.raises(ConfigError, match="must be a folder"):
         viva("all", corpora, "-o", tmp_path / "m.jsonl")
+    with pytest.raises(ConfigError, match="must be a folder"):
+        viva("all", corpora, "--skip-missing", "-o", tmp_path / "m")
     with pytest.raises(ConfigError, match="no use for --prompts"):
         viva("librispeech", corpora / "librispeech", "--prompts", tmp_path / "p")

@@ -90,17 +90,21 @@ def prepare(
         options = _options(found, prompts=prompts, skip_missing=skip_missing or None)
         folder = _unpack(found, root, part, audio or out.with_suffix("") / found.NAME) if _is_git(found, root) else root
         with _progress_bar(found.NAME) as progress:
-            _write(found, found.prepare(folder, part, progress, **options), out, selection)
+            if not _write(found, found.prepare(folder, part, progress, **options), out, selection):
+                raise DataError(f"no utterance of {found.NAME} is left; nothing was written.")
         return
-    if out.suffix == ".jsonl" or prompts is not None:
+    if out.suffix == ".jsonl" or prompts is not None or skip_missing:
         raise ConfigError(
-            "`viva prepare all` writes one manifest a part: --out must be a folder, --prompts is for one."
+            "`viva prepare all` writes one manifest a part: --out must be a folder; --prompts and --skip-missing are "
+            "for one corpus."
         )
+    written = 0
     for found, folder in find_corpora(root):
         with _progress_bar(found.NAME) as progress:
             utterances = [u for u in found.prepare(folder, None, progress) if part in (None, u.extra["part"])]
-        if utterances:
-            _write(found, utterances, out, selection)
+        written += _write(found, utterances, out, selection)
+    if not written:
+        raise DataError(f"no utterance {f'of part {part!r} ' if part else ''}was found in {root}; nothing was written.")
 
 
 def _options(corpus: Corpus, **given: Any) -> dict[str, Any]:
@@ -134,17 +138,18 @@ def _unpack(corpus: Any, root: Path, part: str | None, target: Path) -> Path:
     return target
 
 
-def _write(corpus: Corpus, utterances: list[Utterance], out: Path, selection: Selection) -> None:
-    if out.suffix == ".jsonl":
-        _write_manifest(out, selection.apply(utterances))
-    else:
-        for name, rows in by_part(selection.apply(utterances)).items():
+def _write(corpus: Corpus, utterances: list[Utterance], out: Path, selection: Selection) -> int:
+    """Write what the selection leaves, if anything; returns how many utterances."""
+    kept = selection.apply(utterances)
+    if out.suffix != ".jsonl":
+        for name, rows in by_part(kept).items():
             _write_manifest(out / f"{corpus.NAME}-{name}.jsonl", rows)
+    elif kept:
+        _write_manifest(out, kept)
+    return len(kept)
 
 
 def _write_manifest(path: Path, utterances: list[Utterance]) -> None:
-    if not utterances:
-        raise DataError(f"no utterance is left for {path}; nothing was written.")
     count = write_manifest(path, utterances)
     hours = sum(utterance.duration_seconds for utterance in utterances) / 3600
     speakers = len({utterance.speaker for utterance in utterances} - {""})
