@@ -40,6 +40,9 @@ def evaluate(
     limit: Annotated[
         int, typer.Option(min=0, metavar="N", help="Only N utterances of each manifest, evenly spread; 0 for all.")
     ] = 0,
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
+    ] = "cpu",
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processor threads for one recording.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")] = 1,
 ) -> None:
@@ -61,7 +64,7 @@ def evaluate(
     if form not in ("markdown", "json"):
         raise ConfigError(f"--format {form}: expected markdown or json.")
     utterances = choose(manifests, limit)
-    recognizer = Recognizer(bundle, threads, chunk_frames, decoder)
+    recognizer = Recognizer(bundle, threads, chunk_frames, decoder, provider)
     pairs: list[tuple[Utterance, str]] = []
     failures: list[VivaError] = []
     seconds, started = 0.0, time.process_time()

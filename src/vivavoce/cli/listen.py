@@ -49,6 +49,9 @@ def listen(
         Path | None, typer.Option(metavar="DIR", help="Bundle to recognise with; the package's own if not given.")
     ] = None,
     decoder: Annotated[str, typer.Option(metavar="NAME", help="greedy, or beam.")] = "greedy",
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
+    ] = "cpu",
 ) -> None:
     """Show what is being said, while it is said. Ctrl-C ends it and prints the text.
 
@@ -69,7 +72,7 @@ def listen(
         return
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
-    recognizer = Recognizer(bundle, decoder=decoder)
+    recognizer = Recognizer(bundle, decoder=decoder, provider=provider)
     rate = recognizer.bundle.sample_rate
     stream = recognizer.create_stream(live_chunk_frames=early_frames(recognizer, early_ms))
     captions = Captions(form)

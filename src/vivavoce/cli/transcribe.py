@@ -45,6 +45,9 @@ def transcribe(
     decoder: Annotated[
         str, typer.Option(metavar="NAME", help="greedy, or beam: slower, weighs all spellings.")
     ] = "greedy",
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
+    ] = "cpu",
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processor threads for one recording.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")] = 1,
 ) -> None:
@@ -67,7 +70,7 @@ def transcribe(
     form = choose_form(form, output)
     paths, failures = expand(files)
     empty = len(failures)
-    recognizer = Recognizer(bundle, threads, decoder=decoder)
+    recognizer = Recognizer(bundle, threads, decoder=decoder, provider=provider)
     sources: list[str | BinaryIO] = [sys.stdin.buffer if path == "-" else path for path in paths]
     results = Results(paths, output, form, len(paths) + empty)
     with listening(len(paths), lambda: _total_seconds(paths)) as progress:

@@ -45,14 +45,15 @@ class EncoderState:
 class Encoder:
     """A session over a bundle's graph. It holds no stream's state, so threads may share it."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
-        """Open the graph and check it against the bundle.
+    def __init__(self, bundle: Bundle, threads: int = 1, provider: str = "cpu", optimization: str = "all") -> None:
+        """Open the graph and check it against the bundle; the settings are those of `open_session`.
 
         Raises:
+            ConfigError: a setting that cannot be.
             ModelError: the graph has other inputs, outputs or shapes than bundle.json says.
         """
         self.bundle = bundle
-        self._session = open_session(bundle.model_path, threads)
+        self._session = open_session(bundle.model_path, threads, provider, optimization)
         self._check(
             {value.name: value.shape for value in self._session.get_inputs()},
             {value.name: value.shape for value in self._session.get_outputs()},

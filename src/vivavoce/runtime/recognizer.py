@@ -57,6 +57,8 @@ class Recognizer:
         threads: int = 1,
         chunk_frames: int | None = None,
         decoder: str = "greedy",
+        provider: str = "cpu",
+        optimization: str = "all",
     ) -> None:
         """Open a bundle.
 
@@ -66,16 +68,17 @@ class Recognizer:
             chunk_frames: look-ahead in encoder frames (80 ms in the default model); None for the bundle's own, at which
                 its accuracy was measured.
             decoder: "greedy", or "beam" for a slower search over all spellings.
+            provider, optimization: where and how onnxruntime runs the graph, see `runtime.session`.
 
         Raises:
             ModelError: the bundle cannot be used.
-            ConfigError: threads or chunk_frames below 1, or an unknown decoder.
+            ConfigError: threads or chunk_frames below 1, or an unknown decoder, provider or optimization.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.chunk_frames = self.bundle.model.chunk_frames if chunk_frames is None else chunk_frames
         self.decoder = decoder
         self._stretch_chunks = max(1, STRETCH_FRAMES // max(1, self.chunk_frames))
-        self._encoder = Encoder(self.bundle, threads)
+        self._encoder = Encoder(self.bundle, threads, provider, optimization)
         self._file_stream()  # refuses settings that cannot be, now and not with the first file
 
     def transcribe(self, audio: Audio, sample_rate: int | None = None, heard: Heard | None = None) -> Transcript:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,22 +12,46 @@ if TYPE_CHECKING:
     import onnxruntime
 
 
-def open_session(path: str | Path, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Open a graph on the CPU.
+# Our names of what onnxruntime can run a graph on: its own name, and the package that brings it.
+PROVIDERS = {
+    "cpu": ("CPUExecutionProvider", "onnxruntime"),
+    "cuda": ("CUDAExecutionProvider", "onnxruntime-gpu"),
+    "tensorrt": ("TensorrtExecutionProvider", "onnxruntime-gpu, and NVIDIA's TensorRT"),
+    "coreml": ("CoreMLExecutionProvider", "onnxruntime, on macOS"),
+    "openvino": ("OpenVINOExecutionProvider", "onnxruntime-openvino"),
+}
+OPTIMIZATIONS = {
+    "none": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+
+
+def open_session(
+    path: str | Path, threads: int = 1, provider: str = "cpu", optimization: str = "all"
+) -> onnxruntime.InferenceSession:
+    """Open a graph.
 
     Args:
         path: the `.onnx` file.
         threads: processor threads for one call.
+        provider: one of PROVIDERS; operators that it lacks run on the CPU.
+        optimization: one of OPTIMIZATIONS, how much onnxruntime may rewrite the graph.
 
     Raises:
-        ConfigError: fewer than one thread.
+        ConfigError: fewer than one thread, or a provider or optimization that is unknown or not installed.
         ModelError: the file is no graph that onnxruntime can run.
     """
     if threads < 1:
         raise ConfigError(f"threads is {threads}; expected 1 or more.")
+    if optimization not in OPTIMIZATIONS:
+        raise ConfigError(f"optimization is {optimization!r}; expected one of {', '.join(OPTIMIZATIONS)}.")
     import onnxruntime  # here, because importing it takes longer than all the rest of the runtime
 
+    providers = _providers(provider, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, OPTIMIZATIONS[optimization])
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -39,7 +64,23 @@ def open_session(path: str | Path, threads: int = 1) -> onnxruntime.InferenceSes
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's errors share no base class of their own
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"{path} cannot be run by onnxruntime {onnxruntime.__version__}: {reason}") from None
+    if session.get_providers()[0] != providers[0]:  # it goes on with the CPU where a driver or library is missing
+        raise ConfigError(f"provider {provider} could not start here; are its driver and libraries installed?")
+    return session
+
+
+def _providers(wanted: str, available: Sequence[str]) -> list[str]:
+    """onnxruntime's names: the wanted provider, and the CPU for what it cannot do."""
+    if wanted not in PROVIDERS:
+        raise ConfigError(f"provider is {wanted!r}; expected one of {', '.join(PROVIDERS)}.")
+    name, package = PROVIDERS[wanted]
+    if name not in available:
+        here = ", ".join(known for known, (full, _) in PROVIDERS.items() if full in available)
+        raise ConfigError(
+            f"provider {wanted} is not in this installation of onnxruntime, which has {here}. It comes with {package}."
+        )
+    return [name] if wanted == "cpu" else [name, PROVIDERS["cpu"][0]]
