@@ -47,8 +47,7 @@ def main() -> None:
     from vivavoce.runtime.recognizer import Recognizer
 
     recognizer = Recognizer(options.bundle, decoder=options.decoder)
-    model = recognizer.bundle.model
-    frame_ms = 1000 * recognizer.bundle.frame_seconds * model.outputs_per_frame
+    frame_ms = 1000 * recognizer.bundle.encoder_frame_seconds
     print(f"{timing.machine()}, 1 thread, load {os.getloadavg()[0]:.2f}")
     print(f"{recognizer.bundle.name}, {options.decoder}, {options.streams} streams at once, {options.seconds} s each\n")
     chunk = recognizer.chunk_frames

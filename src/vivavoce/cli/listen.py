@@ -104,7 +104,7 @@ def early_frames(recognizer: Any, early_ms: int | None) -> int | None:
     if early_ms == 0:
         return None
     bundle = recognizer.bundle
-    frame_ms = 1000.0 * bundle.frame_seconds * bundle.model.outputs_per_frame
+    frame_ms = 1000.0 * bundle.encoder_frame_seconds
     possible = [n for n in range(1, recognizer.chunk_frames) if recognizer.chunk_frames % n == 0]
     if early_ms is None:
         return max((n for n in possible if 4 * n <= recognizer.chunk_frames), default=None)

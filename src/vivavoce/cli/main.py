@@ -6,7 +6,9 @@ mistyped names answer at once, and whoever transcribes never loads what only tra
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -27,6 +29,7 @@ COMMANDS = {
     "train": "Train a model by a recipe.",
     "lm": "Train, convert and judge language models.",
     "export": "Pack a trained model into a bundle, and measure it.",
+    "tune": "Find the fastest form of a bundle on this machine.",
     "inspect": "Draw a recording and print its facts.",
 }
 """Name and summary; whole sentences stand in each command's own help."""
@@ -53,6 +56,9 @@ class _Commands(TyperGroup):
         except Exception as error:
             if os.environ.get("VIVA_DEBUG") or _is_typers_own(error):
                 raise
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                room = "no space is left on the device that is written to. Make room, and run it again."
+                raise SystemExit(_complain(f"error: {room}", 2)) from None
             report = "This is a fault of vivavoce. Run it again with VIVA_DEBUG=1 and report what it prints."
             raise SystemExit(_complain(f"internal error: {type(error).__name__}: {error}\n{report}", 1)) from None
 
@@ -85,6 +91,9 @@ def load_command(name: str) -> Any:
 
 def main() -> None:
     """Run the command line: exit code 2 for a user's fault, 130 for Ctrl-C, 1 for ours."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be Unicode, and not every terminal is; in JSON such an escape is even the right one.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="viva")
 
 

@@ -53,6 +53,29 @@ def quantize_weights(source: str | Path, target: str | Path) -> int:
     return len(unpack)
 
 
+def unpack_weights(source: str | Path, target: str | Path) -> int:
+    """Store the matrices that `quantize_weights` packed as float32 again: the same results from a larger file.
+
+    Returns:
+        How many matrices were converted.
+    """
+    model = onnx.load(source)
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    unpacked = [node for node in graph.node if node.op_type == "DequantizeLinear" and set(node.input) <= set(constants)]
+    for node in unpacked:
+        (axis,) = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
+        packed, scale = (numpy_helper.to_array(constants[name]) for name in node.input)
+        weight = packed.astype(np.float32) * np.expand_dims(scale, 1 - axis)
+        for name in node.input:
+            graph.initializer.remove(constants[name])
+        graph.initializer.append(numpy_helper.from_array(weight, node.output[0]))
+        graph.node.remove(node)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, target)
+    return len(unpacked)
+
+
 def _weight_axes(graph: onnx.GraphProto, constants: dict[str, TensorProto]) -> dict[str, int]:
     """Names of the matrices to convert, each with the axis of its output channels."""
     axes: dict[str, int] = {}

@@ -69,10 +69,14 @@ class Bundle:
         return self.folder / self.model.file
 
     @property
+    def encoder_frame_seconds(self) -> float:
+        """Time from one encoder frame to the next: the unit of chunks."""
+        return self.features.hop_length / self.sample_rate * self.model.subsampling
+
+    @property
     def frame_seconds(self) -> float:
         """Time from one output frame to the next."""
-        hop = self.features.hop_length / self.sample_rate
-        return hop * self.model.subsampling / self.model.outputs_per_frame
+        return self.encoder_frame_seconds / self.model.outputs_per_frame
 
 
 def default_bundle() -> Path:

@@ -96,7 +96,7 @@ class Recognizer:
             AudioError: the audio cannot be read.
         """
         stream = self._file_stream()
-        for block in self._blocks(audio, sample_rate):
+        for block in self.blocks(audio, sample_rate):
             stream.accept(block)
             if heard is not None:
                 heard(len(block) / self.bundle.sample_rate)
@@ -150,7 +150,7 @@ class Recognizer:
         """(T, V) natural log-probabilities of a recording, for other decoders."""
         features = FeatureStream(self.bundle.features)
         frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks)
-        pieces = [frames.accept(features.accept(block)) for block in self._blocks(audio, sample_rate)]
+        pieces = [frames.accept(features.accept(block)) for block in self.blocks(audio, sample_rate)]
         return np.concatenate([*pieces, frames.finish(features.finish())])
 
     def create_stream(self, chunk_frames: int | None = None, live_chunk_frames: int | None = None) -> RecognizerStream:
@@ -170,7 +170,12 @@ class Recognizer:
     def _file_stream(self) -> RecognizerStream:
         return RecognizerStream(self._encoder, self.chunk_frames, self._stretch_chunks, self.decoder)
 
-    def _blocks(self, audio: Audio, sample_rate: int | None) -> Iterator[Array]:
+    def blocks(self, audio: Audio, sample_rate: int | None = None) -> Iterator[Array]:
+        """Audio as `transcribe` takes it, in (n,) blocks at the bundle's rate: what to feed to a stream.
+
+        Raises:
+            AudioError: the audio cannot be read.
+        """
         rate = self.bundle.sample_rate
         if isinstance(audio, Segment):
             return _cut(stream_blocks(audio.file, rate, BLOCK_SECONDS), audio, rate)
