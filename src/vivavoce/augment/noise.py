@@ -30,10 +30,11 @@ _SEAM_SECONDS = 0.05
 def is_test_noise(path: str | Path) -> bool:
     """Whether a noise file is kept for tests: about every fifth recording, by its name alone.
 
-    The rule: the file's stem without its folder, a final take letter as in `4-125929-B` cut off (takes A, B, C come
-    from one recording and must stay together), hashed with SHA-256; a test noise's first byte is divisible by 5.
+    The rule: the file's stem without its folder, a final take letter as in `4-125929-B` cut off, with the class behind
+    it as in ESC-50's own `4-125929-B-40` (takes A, B, C come from one recording and must stay together), hashed with
+    SHA-256; a test noise's first byte is divisible by 5.
     """
-    recording = re.sub(r"-[A-Z]$", "", Path(path).stem)
+    recording = re.sub(r"-[A-Z](-\d+)?$", "", Path(path).stem)
     return hashlib.sha256(recording.encode()).digest()[0] % 5 == 0
 
 

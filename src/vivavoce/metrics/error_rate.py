@@ -1,7 +1,7 @@
 """Word and character error rate of many utterances, with counts, alignment and the errors of each utterance.
 
 The texts are compared as they are: normalise them first (`text.normalize.normalize_for_scoring`). Counts equal jiwer's
-(tests/parity/test_error_rate.py).
+(tests/parity/test_error_rate_jiwer.py).
 """
 
 from __future__ import annotations
