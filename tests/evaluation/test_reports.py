@@ -107,6 +107,11 @@ def test_silence_counts_insertions_and_sets_without_text_are_named() -> None:
     assert "intents/test (1 utterances)" in report.markdown()
 
 
+def test_an_age_of_silences_alone_has_no_row() -> None:
+    pairs = [(utterance(1, "yes", age=30), "yes"), (utterance(2, "", age=9), "no")]
+    assert [row.name for row in wer_report(pairs).rows] == ["an4/test"]
+
+
 def test_the_subset_names_the_set() -> None:
     assert set_name(utterance(1, "a", "librispeech", subset="test-dev-clean-4")) == "librispeech/test-dev-clean-4"
     assert set_name(Utterance("1", "1.wav", "a", 1.0)) == "unnamed"

@@ -151,7 +151,9 @@ def wer_report(
     rows: list[Row] = []
     for name, numbers in sets.items():
         rows.append(make_row(name, numbers))
-        rows += [make_row(f"{name}, {who}", part) for who, part in _by_age(numbers, [u for u, _ in pairs]).items()]
+        parts = _by_age(numbers, [u for u, _ in pairs])
+        if all(any(texts[n][0] for n in part) for part in parts.values()):  # silences alone have no rate
+            rows += [make_row(f"{name}, {who}", part) for who, part in parts.items()]
     scored_numbers = sorted(n for numbers in sets.values() for n in numbers)
     if len(sets) > 1:
         rows.append(make_row("all", scored_numbers))
