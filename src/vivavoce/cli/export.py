@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vivavoce.cli.evaluate import choose
 from vivavoce.cli.train import require_torch
-from vivavoce.data.manifest import Utterance, read_manifest
 from vivavoce.errors import ModelError
 
 
@@ -24,7 +24,7 @@ def export(
     max_wer_increase: Annotated[
         float, typer.Option(help="Refuse when int8 raises the word error rate by more points than this.")
     ] = 0.3,
-    limit: Annotated[int, typer.Option(help="Measure on this many utterances of each manifest; 0 for all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Measure on this many utterances of each manifest; 0 for all.")] = 0,
 ) -> None:
     """Export a trained model: ONNX, int8 weights, parity with PyTorch, word error rates; refused when they differ."""
     require_torch("export")
@@ -35,12 +35,18 @@ def export(
     checkpoints = [run] if run.is_file() else sorted((run / "checkpoints").glob("step-*.safetensors"))
     if not checkpoints:
         raise ModelError(f"{run} holds no checkpoint; expected a run folder of `viva train`, or a checkpoint in one.")
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    dims, features, tail_frames = model_settings(config)
-    tests: list[Utterance] = []
-    for manifest in test:
-        rows = read_manifest(manifest)
-        tests += rows[:: max(1, len(rows) // limit)] if limit else rows
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder / 'config.json'} cannot be read ({error}); expected a run folder of `viva train`, or a "
+            "checkpoint in its place there."
+        ) from None
+    try:
+        dims, features, tail_frames = model_settings(config)
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{folder / 'config.json'} is of no run of asr_small ({error!r}); name one of its.") from None
+    tests = choose(test, limit)
     settings = BundleSettings(
         name=name,
         precision=precision,

@@ -19,7 +19,7 @@ from typing import Any
 from vivavoce import __version__
 from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig
-from vivavoce.errors import ModelError
+from vivavoce.errors import ConfigError, ModelError
 from vivavoce.evaluation.recordings import audio_of
 from vivavoce.export.parity import Parity, compare
 from vivavoce.export.quantize import quantize_weights
@@ -48,6 +48,12 @@ class BundleSettings:
     tail_frames: int = 8
     max_error: float = 1e-3
     max_wer_increase: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("int8", "fp32"):
+            raise ConfigError(f"precision is {self.precision!r}; expected int8 or fp32.")
+        if self.chunk_frames < 1:
+            raise ConfigError(f"chunk_frames is {self.chunk_frames}; expected 1 or more.")
 
 
 def load_model(checkpoint: str | Path, dims: ConformerDims, averaged: bool = True) -> ConformerCTC:
@@ -78,18 +84,22 @@ def write_bundle(
     The folder appears only when every check has passed; an older bundle in its place is then replaced.
 
     Raises:
-        ModelError: the graph differs from torch, or int8 raised the word error rate, by more than the stated bound.
+        ModelError: the graph differs from torch, or int8 raised the word error rate, by more than the stated bound; no
+            test utterance has text; something else than a bundle is in the folder's place.
     """
     folder = Path(folder)
-    if not tests:
-        raise ModelError("no test utterances were given; a bundle states the word error rate that it was measured at.")
+    if not any(utterance.text.strip() for utterance in tests):
+        raise ModelError(
+            "no test utterances with text were given; a bundle states the word error rate that it was measured at."
+        )
+    _check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
         plain, small = Path(work) / "fp32", Path(work) / "int8"
         plain.mkdir()
         export_onnx(model, plain / "model.onnx")
         parity = compare(model, plain / "model.onnx")
-        if parity.max_error > settings.max_error:
+        if not parity.max_error <= settings.max_error:  # NaN is no parity either
             raise ModelError(
                 f"the exported graph differs from torch by {parity.max_error:.2e} in a log-probability (bound "
                 f"{settings.max_error:.0e}); the export is wrong, nothing was written."
@@ -117,10 +127,18 @@ def write_bundle(
             for kept in ("MODEL_CARD.md",):  # written by people, not by the export
                 if (folder / kept).is_file():
                     shutil.copy2(folder / kept, chosen / kept)
+            shutil.rmtree(replaced, ignore_errors=True)  # of an export that was killed right here
             folder.rename(replaced)
         chosen.rename(folder)
         shutil.rmtree(replaced, ignore_errors=True)
     return facts
+
+
+def _check_place(folder: Path) -> None:
+    """Nothing, an empty folder or an older bundle: all else would be lost."""
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not empty and not (folder / "bundle.json").is_file():
+        raise ModelError(f"{folder} is no bundle, and would be replaced by one; name another folder.")
 
 
 def measure(bundle: Path, tests: Sequence[Utterance]) -> float:
