@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
@@ -9,12 +10,19 @@ import pytest
 
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import ctc_greedy
+from vivavoce.decoding.hotwords import Hotwords
+from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.ngram_counts import count_ngrams, number_words
+from vivavoce.decoding.ngram_training import estimate
+from vivavoce.decoding.word_beam import WordSearch
+from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.decoding.words import token_words
 from vivavoce.errors import ConfigError
 from vivavoce.runtime import decoders
 from vivavoce.runtime.bundle import Bundle, load_bundle
-from vivavoce.runtime.decoders import BeamStream, align, make_decoder
+from vivavoce.runtime.decoders import BeamStream, WordStream, align, make_decoder
 from vivavoce.runtime.transcript import WordReader
+from vivavoce.text.alphabet import Alphabet
 
 
 def random_log_probs(rng: np.random.Generator, frames: int, vocabulary: int, sharpness: float = 2.0) -> np.ndarray:
@@ -22,13 +30,17 @@ def random_log_probs(rng: np.random.Generator, frames: int, vocabulary: int, sha
     return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
 
 
-def with_pauses(rng: np.random.Generator, phrases: int, vocabulary: int) -> np.ndarray:
-    """Phrases of random frames between pauses of blanks that are as good as certain."""
+def with_pauses(rng: np.random.Generator, phrases: int, vocabulary: int, space: int | None = None) -> np.ndarray:
+    """Phrases of random frames between pauses of blanks that are as good as certain; each may end in a clear space."""
     pause = np.full(vocabulary, np.log(1e-9), np.float32)
     pause[0] = 0.0
-    parts = []
+    between = np.empty((0, vocabulary), np.float32)
+    if space is not None:
+        between = np.roll(pause, space)[None]
+    parts = [between[:0]]
     for _ in range(phrases):
-        parts += [random_log_probs(rng, int(rng.integers(1, 12)), vocabulary), np.tile(pause, (rng.integers(5, 9), 1))]
+        spoken = random_log_probs(rng, int(rng.integers(1, 12)), vocabulary)
+        parts += [spoken, between, np.tile(pause, (rng.integers(5, 9), 1))]
     return np.concatenate(parts)
 
 
@@ -113,8 +125,9 @@ def test_the_open_piece_is_what_finish_would_say() -> None:
 def test_decoders_by_name() -> None:
     log_probs = random_log_probs(np.random.default_rng(4), 30, 5, sharpness=20.0)  # so sharp that both agree
     texts = []
+    scorer = WordScorer(Alphabet(("<b>", "a", "b", "c", " ")))
     for name in decoders.DECODERS:
-        decoder = make_decoder(name, 0)
+        decoder = make_decoder(name, 0, scorer)
         closed = decoder.accept(log_probs).token_ids.tolist()
         texts.append(closed + decoder.finish().token_ids.tolist())
     assert texts[0] == texts[1]
@@ -143,3 +156,90 @@ def test_words_as_they_come(bundle: Bundle) -> None:
             assert word.end_seconds == pytest.approx(truth.end_seconds, abs=1e-3)
             assert word.confidence == pytest.approx(truth.confidence, abs=1e-4)
         assert reader.finish(0.0).text == ""
+
+
+@pytest.fixture(scope="module")
+def scorer() -> WordScorer:
+    """Of a model of five words over the letters a, b and c."""
+    text = number_words([["a", "cab"], ["a", "bab", "cab"], ["ab", "cab", "a"], ["bab", "a", "acc"]] * 3)
+    tables = estimate(text.vocabulary, count_ngrams(text, 2), [0, 0]).tables
+    alphabet = Alphabet(("<b>", " ", "a", "b", "c"))
+    return WordScorer(alphabet, NgramModel.from_tables(tables), hotwords=Hotwords({"acc": 3.0}))
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the pauses of `with_pauses` end a piece."""
+    monkeypatch.setattr(decoders, "WORD_QUIET_FRAMES", 5)
+
+
+def run(stream: WordStream, pieces: list[np.ndarray]) -> tuple[list[int], list[int], list[int], list[float]]:
+    found = [stream.accept(piece) for piece in pieces]
+    found.append(stream.finish())
+    columns = zip(*((r.token_ids, r.start_frames, r.end_frames, r.log_probs) for r in found), strict=True)
+    return tuple(np.concatenate(column).tolist() for column in columns)  # type: ignore[return-value]
+
+
+def test_word_search_in_pieces_is_the_same_for_every_chunking(scorer: WordScorer, short_pauses: None) -> None:
+    rng = np.random.default_rng(21)
+    for phrases in range(6):
+        log_probs = with_pauses(rng, phrases, 5)
+        whole = run(WordStream(scorer, 20), [log_probs])
+        for _ in range(3):
+            cuts = np.sort(rng.integers(0, len(log_probs) + 1, 6))
+            assert run(WordStream(scorer, 20), np.split(log_probs, cuts)) == whole
+        assert all(a < b <= len(log_probs) for a, b in zip(whole[1], whole[2], strict=True))
+        assert whole[1] == sorted(whole[1])
+
+
+def test_pieces_read_nearly_as_one_search_does(scorer: WordScorer, short_pauses: None) -> None:
+    """A piece keeps its best reading alone: another may have been better with what came later, by very little."""
+    rng, same = np.random.default_rng(22), 0
+    for _ in range(40):
+        log_probs = with_pauses(rng, 3, 5, space=scorer.boundary)
+        search = WordSearch(scorer, 200)
+        search.accept(log_probs)
+        readings = {spelled(scorer, reading.token_ids): reading.log_score for reading in search.hypotheses()[::-1]}
+        found = spelled(scorer, run(WordStream(scorer, 200), [log_probs])[0])
+        best = max(readings.values())
+        assert readings[found] > best - 1.0
+        same += readings[found] == best
+    assert same >= 25
+
+
+def spelled(scorer: WordScorer, token_ids: Iterable[int]) -> str:
+    return " ".join("".join(scorer.letters[token] for token in token_ids).split())
+
+
+def test_a_word_search_shows_what_is_open_and_can_be_forked(scorer: WordScorer, short_pauses: None) -> None:
+    rng = np.random.default_rng(23)
+    log_probs = with_pauses(rng, 4, 5)
+    for cut in (7, 20, 33):
+        stream, other = WordStream(scorer), WordStream(scorer)
+        closed = stream.accept(log_probs[:cut])
+        other.accept(log_probs[:cut])
+        assert np.array_equal(stream.open.token_ids, stream.open.token_ids)
+        fork = stream.fork()
+        assert fork.open.token_ids.tolist() == stream.open.token_ids.tolist()
+        ahead = run(fork, [log_probs[cut:]])
+        assert run(stream, [log_probs[cut:]]) == ahead == run(other, [log_probs[cut:]])  # a fork changes nothing
+        assert len(closed.token_ids) + len(ahead[0]) > 4
+
+
+def test_endless_speech_is_cut(scorer: WordScorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders, "LONGEST_PIECE", 30)
+    rng = np.random.default_rng(24)
+    log_probs = random_log_probs(rng, 600, 5, 3.0)
+    stream = WordStream(scorer, 10)
+    closed = stream.accept(log_probs)
+    assert stream._count < 100
+    assert len(closed.token_ids) > 50
+    assert run(WordStream(scorer, 10), [log_probs[:311], log_probs[311:]]) == run(WordStream(scorer, 10), [log_probs])
+
+
+def test_silence_fills_no_memory(scorer: WordScorer) -> None:
+    stream = WordStream(scorer)
+    silence = np.tile(np.log([0.9999, 1e-5, 1e-5, 1e-5, 7e-5]).astype(np.float32), (5000, 1))
+    assert len(stream.accept(silence).token_ids) == 0
+    assert (stream._piece, stream._count) == ([], 0)
+    assert len(stream.finish().token_ids) == 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vivavoce.cli.progress import listening
+from vivavoce.cli.transcribe import load_hotwords
 from vivavoce.errors import ConfigError, DataError, VivaError
 
 if TYPE_CHECKING:
@@ -32,7 +33,14 @@ def evaluate(
     form: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="What to print: markdown or json.")
     ] = "markdown",
-    decoder: Annotated[str, typer.Option(metavar="NAME", help="greedy or beam.")] = "greedy",
+    decoder: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is."),
+    ] = "auto",
+    hotwords: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
+    ] = None,
     chunk_frames: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Look-ahead in encoder frames; the bundle's own if not given."),
@@ -64,7 +72,7 @@ def evaluate(
     if form not in ("markdown", "json"):
         raise ConfigError(f"--format {form}: expected markdown or json.")
     utterances = choose(manifests, limit)
-    recognizer = Recognizer(bundle, threads, chunk_frames, decoder, provider)
+    recognizer = Recognizer(bundle, threads, chunk_frames, decoder, load_hotwords(hotwords), provider=provider)
     pairs: list[tuple[Utterance, str]] = []
     failures: list[VivaError] = []
     seconds, started = 0.0, time.process_time()
@@ -83,7 +91,7 @@ def evaluate(
     facts = {
         "bundle": f"{recognizer.bundle.name} {recognizer.bundle.facts.get('version', '')}".strip(),
         "precision": recognizer.bundle.model.precision,
-        "decoder": decoder,
+        "decoder": recognizer.decoder,
         "chunk_frames": recognizer.chunk_frames,
         "real_time_factor": round(used / seconds, 5),
     }

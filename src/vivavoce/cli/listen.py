@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vivavoce.cli.transcribe import load_hotwords
 from vivavoce.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,7 +49,14 @@ def listen(
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Bundle to recognise with; the package's own if not given.")
     ] = None,
-    decoder: Annotated[str, typer.Option(metavar="NAME", help="greedy, or beam.")] = "greedy",
+    decoder: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is."),
+    ] = "auto",
+    hotwords: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
+    ] = None,
     provider: Annotated[
         str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
     ] = "cpu",
@@ -72,7 +80,7 @@ def listen(
         return
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
-    recognizer = Recognizer(bundle, decoder=decoder, provider=provider)
+    recognizer = Recognizer(bundle, 1, None, decoder, load_hotwords(hotwords), provider=provider)
     rate = recognizer.bundle.sample_rate
     stream = recognizer.create_stream(live_chunk_frames=early_frames(recognizer, early_ms))
     captions = Captions(form)

@@ -42,6 +42,7 @@ def lm() -> None:
     viva lm train books.txt.xz train.jsonl -o model.lm --max-words 60000 --max-ngrams 3000000
     viva lm perplexity model.lm held-out.txt
     viva lm convert other-tool.arpa.gz model.lm
+    viva lm attach model.lm my-bundle --tune runs/asr-small/held-out.jsonl
     """
 
 
@@ -153,6 +154,41 @@ def convert(
         _say("pruning by entropy")
         tables = prune_by_entropy(tables, max_ngrams, entropy_threshold)
     _write(target, tables, bits, model.info)
+
+
+@app.command()
+def attach(
+    model: Annotated[Path, typer.Argument(help="Model: .lm, .arpa or .arpa.gz.", show_default=False)],
+    bundle: Annotated[Path, typer.Argument(help="Bundle's folder, which is changed.", show_default=False)],
+    tune: Annotated[
+        list[Path] | None,
+        typer.Option("--tune", metavar="MANIFEST", help="Choose the weights on these utterances; never on a test."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Tune on N utterances of each manifest; 0 for all.")
+    ] = 0,
+    model_weight: Annotated[float, typer.Option(metavar="X", help="Factor of the model's logarithms.")] = 0.5,
+    word_bonus: Annotated[float, typer.Option(metavar="X", help="Added for every word.")] = 1.0,
+    unknown_penalty: Annotated[float, typer.Option(metavar="X", help="Added for a word it does not know.")] = -6.0,
+) -> None:
+    """Put a language model into a recogniser's bundle, so that it reads words and not only letters."""
+    from vivavoce.cli.evaluate import choose
+    from vivavoce.decoding.ngram import NgramModel
+    from vivavoce.decoding.word_scorer import Weights
+    from vivavoce.evaluation.word_weights import Tried, tune_weights
+    from vivavoce.runtime.bundle import attach_language_model
+    from vivavoce.runtime.recognizer import Recognizer
+
+    weights = Weights(model=model_weight, word=word_bonus, unknown=unknown_penalty)
+    if tune:
+
+        def said(tried: Tried) -> None:
+            print(f"{tried.wer:.2%}  {tried.weights}", flush=True)
+
+        recognizer = Recognizer(bundle, decoder="greedy")
+        weights = tune_weights(recognizer, choose(tune, limit), NgramModel.load(model), said=said)[0].weights
+    attach_language_model(bundle, model, weights)
+    print(f"{bundle} now reads with {model.name}, {weights}")
 
 
 def _check(output: Path, bits: int) -> None:

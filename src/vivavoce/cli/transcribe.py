@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from vivavoce.cli.progress import listening
 from vivavoce.errors import AudioError, ConfigError, VivaError
+
+if TYPE_CHECKING:
+    from vivavoce.decoding.hotwords import Hotwords
 
 # Recordings in a folder. Kinds that cannot be read are among them: they are reported, not passed over in silence.
 SUFFIXES = (
@@ -43,8 +47,13 @@ def transcribe(
         Path | None, typer.Option(metavar="DIR", help="Bundle to recognise with; the package's own if not given.")
     ] = None,
     decoder: Annotated[
-        str, typer.Option(metavar="NAME", help="greedy, or beam: slower, weighs all spellings.")
-    ] = "greedy",
+        str,
+        typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is."),
+    ] = "auto",
+    hotwords: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
+    ] = None,
     provider: Annotated[
         str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
     ] = "cpu",
@@ -70,7 +79,7 @@ def transcribe(
     form = choose_form(form, output)
     paths, failures = expand(files)
     empty = len(failures)
-    recognizer = Recognizer(bundle, threads, decoder=decoder, provider=provider)
+    recognizer = Recognizer(bundle, threads, None, decoder, load_hotwords(hotwords), provider=provider)
     sources: list[str | BinaryIO] = [sys.stdin.buffer if path == "-" else path for path in paths]
     results = Results(paths, output, form, len(paths) + empty)
     with listening(len(paths), lambda: _total_seconds(paths)) as progress:
@@ -81,6 +90,15 @@ def transcribe(
             else:
                 results.add(number, render(result, form, paths[number]))
     report(failures, len(paths) + empty)
+
+
+def load_hotwords(path: Path | None) -> Hotwords | None:
+    """The phrases of a file; None where none is named."""
+    if path is None:
+        return None
+    from vivavoce.decoding.hotwords import Hotwords
+
+    return Hotwords.load(path)
 
 
 def choose_form(form: str | None, output: Path | None) -> str:
@@ -109,7 +127,7 @@ def expand(files: Sequence[str]) -> tuple[list[str], list[tuple[str, VivaError]]
     paths: list[str] = []
     empty: list[tuple[str, VivaError]] = []
     for name in files:
-        if name == "-" or not Path(name).is_dir():
+        if name == "-" or not os.path.isdir(name):  # Path's own raises on names that are too long
             paths.append(name)
             continue
         found = sorted(
@@ -135,7 +153,7 @@ class Results:
         self._paths, self._output = paths, output
         self._named = form == "text" and count > 1
         self._targets: list[Path] = []
-        if output is not None and (output.is_dir() or output.suffix.lower() not in FILE_SUFFIXES):
+        if output is not None and (os.path.isdir(output) or output.suffix.lower() not in FILE_SUFFIXES):
             self._targets = output_paths(paths, output, form)
             self._write(lambda: output.mkdir(parents=True, exist_ok=True))
             return
@@ -151,7 +169,7 @@ class Results:
             ConfigError: the place cannot be written.
         """
         if self._targets:
-            self._write(lambda: self._targets[number].write_text(text, encoding="utf-8"))
+            self._write(lambda: self._targets[number].write_text(text, encoding="utf-8", errors="backslashreplace"))
             return
         shown = f"{self._paths[number]}\t{text}" if self._named else text
         if self._output is None:
@@ -162,7 +180,7 @@ class Results:
 
     def _append(self, text: str) -> None:
         assert self._output is not None
-        with self._output.open("a", encoding="utf-8") as target:
+        with self._output.open("a", encoding="utf-8", errors="backslashreplace") as target:
             target.write(text)
 
     def _write(self, action: Callable[[], object]) -> None:
@@ -198,7 +216,10 @@ def report(failures: Sequence[tuple[str, VivaError]], count: int) -> None:
 
 
 def _total_seconds(paths: Sequence[str]) -> float | None:
-    """The length of all recordings together; None when one is a stream. What cannot be read counts nothing here."""
+    """The length of all recordings together; None when one is a pipe, which can be read only once.
+
+    What cannot be read counts nothing here.
+    """
     from vivavoce.audio import probe
 
     total = 0.0
@@ -206,7 +227,9 @@ def _total_seconds(paths: Sequence[str]) -> float | None:
         if path == "-":
             return None
         try:
+            if Path(path).is_fifo():
+                return None
             total += probe(path).duration_seconds
-        except AudioError:
+        except (AudioError, OSError):
             continue  # it is reported when its turn comes
     return total

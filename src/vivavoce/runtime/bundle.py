@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.word_scorer import Weights
 from vivavoce.decoding.words import BOUNDARY
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError, VivaError
@@ -51,6 +54,20 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class LanguageModelSpec:
+    """A language model over words, for the decoder "words".
+
+    Attributes:
+        file, sha256: the model (.lm, .arpa or .arpa.gz) and its digest.
+        weights: what it and each word count for, tuned on utterances that are in no test.
+    """
+
+    file: str
+    sha256: str
+    weights: Weights
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A recogniser's bundle, checked. `facts` is the whole of bundle.json."""
 
@@ -61,6 +78,7 @@ class Bundle:
     features: FeatureConfig
     tokens: Alphabet
     model: ModelSpec
+    language_model: LanguageModelSpec | None
     facts: Mapping[str, Any]
 
     @property
@@ -106,14 +124,42 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         model = _model_spec(facts["model"])
         features = FeatureConfig.from_dict(facts["features"])
         tokens = Alphabet.from_dict(facts["tokens"])
-        bundle = Bundle(folder, facts["name"], facts["language"], facts["sample_rate"], features, tokens, model, facts)
+        language_model = _language_model_spec(facts.get("language_model"))
+        bundle = Bundle(
+            folder, facts["name"], facts["language"], facts["sample_rate"],
+            features, tokens, model, language_model, facts,
+        )  # fmt: skip
         _check_features(bundle)
     except KeyError as error:
         raise ModelError(f"{folder}/bundle.json has no {error}; export the bundle again.") from None
     except (VivaError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}/bundle.json cannot be honoured: {error}") from None
-    _check_file(bundle)
+    _check_file(bundle, model.file, model.sha256)
+    if language_model is not None:
+        _check_file(bundle, language_model.file, language_model.sha256)
     return bundle
+
+
+def attach_language_model(folder: str | Path, model: str | Path, weights: Weights) -> None:
+    """Copy a language model into a bundle, in place of one that it may have.
+
+    Raises:
+        ModelError: the folder is no bundle.
+        DataError, ModelError: the file is no language model.
+    """
+    folder, model = Path(folder), Path(model)
+    load_bundle(folder)
+    NgramModel.load(model)
+    facts = _read(folder)
+    target = folder / f"words{''.join(model.suffixes[-2:] if model.suffix == '.gz' else model.suffixes[-1:])}"
+    if model.resolve() != target.resolve():
+        shutil.copyfile(model, target)
+    facts["language_model"] = {
+        "file": target.name,
+        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "weights": asdict(weights),
+    }
+    (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -177,14 +223,25 @@ def _check_features(bundle: Bundle) -> None:
         raise ModelError("the tokens hold no space between words; this version recognises characters.")
 
 
-def _check_file(bundle: Bundle) -> None:
-    path = bundle.model_path
+def _language_model_spec(stated: Mapping[str, Any] | None) -> LanguageModelSpec | None:
+    """The settings of `language_model`, where there is one."""
+    if stated is None:
+        return None
+    weights = Weights(**{field.name: float(stated["weights"][field.name]) for field in fields(Weights)})
+    spec = LanguageModelSpec(str(stated["file"]), str(stated["sha256"]), weights)
+    if spec.file != Path(spec.file).name:
+        raise ModelError(f"language_model.file is {spec.file!r}; expected the name of a file inside the bundle.")
+    return spec
+
+
+def _check_file(bundle: Bundle, name: str, sha256: str) -> None:
+    path = bundle.folder / name
     if not path.is_file():
-        raise ModelError(f"{bundle.folder} has no {bundle.model.file}; copy or export the bundle again.")
+        raise ModelError(f"{bundle.folder} has no {name}; copy or export the bundle again.")
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    if digest != bundle.model.sha256:
+    if digest != sha256:
         raise ModelError(
-            f"{path} is not the file that bundle.json describes (sha256 {digest[:12]}..., expected "
-            f"{bundle.model.sha256[:12]}...); copy or export the bundle again."
+            f"{path} is not the file that bundle.json describes (sha256 {digest[:12]}..., expected {sha256[:12]}...); "
+            "copy or export the bundle again."
         )

@@ -1,6 +1,6 @@
-"""Decoders that take log-probabilities as they come: greedy, and beam search piece by piece.
+"""Decoders that take log-probabilities as they come: greedy, and two beam searches piece by piece.
 
-Both turn frames into tokens with times and confidences, give the same tokens for every chunking, and hold no more than
+All turn frames into tokens with times and confidences, give the same tokens for every chunking, and hold no more than
 the frames of the present piece, however long the recording is.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,15 +16,20 @@ from numpy.typing import NDArray
 
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
+from vivavoce.decoding.word_beam import WordSearch
+from vivavoce.decoding.word_scorer import WordContext, WordScorer
 from vivavoce.errors import ConfigError
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-DECODERS = ("greedy", "beam")
+DECODERS = ("greedy", "beam", "words")
 BEAM_SIZE = 16
+WORD_BEAM_SIZE = 50
+WORD_QUIET_FRAMES = 15  # a model's memory of other readings ends with the piece: longer pauses, 0.6 s
 SURE_BLANK = math.log(0.999)  # where the search itself looks at nothing else
 QUIET_FRAMES = 5  # sure blanks in a row that end a piece, 0.2 s in the default model
+LIKELY_BLANK = math.log(0.5)
 LONGEST_PIECE = 750  # frames; without a pause for so long the piece ends at its likeliest blank
 
 
@@ -38,12 +44,15 @@ class Decoder(Protocol):
     def reset(self) -> None: ...
 
 
-def make_decoder(name: str, blank_id: int) -> Decoder:
-    """A decoder of `DECODERS`.
+def make_decoder(name: str, blank_id: int, scorer: WordScorer | None = None) -> Decoder:
+    """A decoder of `DECODERS`; "words" needs a scorer.
 
     Raises:
         ConfigError: another name.
     """
+    if name == "words":
+        assert scorer is not None, "the recogniser makes one"
+        return WordStream(scorer)
     if name == "greedy":
         return GreedyStream(blank_id)
     if name == "beam":
@@ -115,6 +124,92 @@ class BeamStream:
         return GreedyResult(
             token_ids, starts + self._first_frame, ends + self._first_frame, np.array(means, np.float32)
         )
+
+
+class WordStream:
+    """Search for words with a language model and hotwords, over pieces between pauses.
+
+    At the end of a piece the best reading is kept, with what the model remembers of it; the next piece goes on from
+    there. Speech without pauses is cut sooner and sooner: behind one sure blank after half of LONGEST_PIECE, behind any
+    likely one after all of it. The cuts depend on the frames alone, not on how they arrive.
+    """
+
+    def __init__(self, scorer: WordScorer, beam_size: int = WORD_BEAM_SIZE) -> None:
+        self.scorer, self.beam_size = scorer, beam_size
+        self._count = self._quiet = 0  # frames of the piece, and sure blanks at its end
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the next frame is the first."""
+        self._begin(None, 0)
+
+    def accept(self, log_probs: Array) -> GreedyResult:
+        """(t, V) frames -> the tokens of the pieces that they complete."""
+        closed, start = [], 0
+        for place, blank in enumerate(log_probs[:, self.scorer.blank_id].tolist(), 1):
+            sure = blank > SURE_BLANK
+            if sure and not self._count:
+                self._first_frame += 1  # silence before a piece changes nothing
+                start = place
+                continue
+            self._count += 1
+            self._quiet = self._quiet + 1 if sure else 0
+            if (
+                self._quiet == WORD_QUIET_FRAMES
+                or (sure and self._count >= LONGEST_PIECE // 2)
+                or (blank > LIKELY_BLANK and self._count >= LONGEST_PIECE)
+            ):
+                self._take(log_probs[start:place])
+                start = place
+                closed.append(self._close())
+        self._take(log_probs[start:])
+        return join_results(closed)
+
+    @property
+    def open(self) -> GreedyResult:
+        """The tokens of the piece that is not complete, as they stand."""
+        return self._best(ends=False)[0] if self._count else join_results([])
+
+    def finish(self) -> GreedyResult:
+        """The tokens of the last piece; the decoder then begins anew."""
+        last = self._best(ends=True)[0] if self._count else join_results([])
+        self.reset()
+        return last
+
+    def fork(self) -> WordStream:
+        """A decoder that stands where this one does and goes on by itself."""
+        other = WordStream(self.scorer, self.beam_size)
+        other._begin(self._start, self._first_frame)
+        other._count, other._quiet = self._count, self._quiet
+        for frames in self._piece:  # a search cannot be copied; done again, it ends in the same state
+            other._take(frames)
+        return other
+
+    def _begin(self, start: WordContext | None, first_frame: int) -> None:
+        self._start, self._first_frame = start, first_frame
+        self._search = WordSearch(self.scorer, self.beam_size, start=start)
+        self._piece: list[Array] = []
+        self._count = self._quiet = 0
+
+    def _take(self, frames: Array) -> None:
+        if len(frames):
+            self._search.accept(frames)
+            self._piece.append(frames)
+
+    def _close(self) -> GreedyResult:
+        tokens, context = self._best(ends=False)
+        self._begin(context, self._first_frame + self._count)
+        return tokens
+
+    def _best(self, ends: bool) -> tuple[GreedyResult, WordContext | None]:
+        """The best reading of the piece, and where the text goes on."""
+        readings = self._search.hypotheses(ends)
+        if not readings:  # the weights allow no word that the sound does
+            return join_results([]), self._start
+        tokens = self._search.timed(readings)
+        first = self._first_frame
+        shifted = replace(tokens, start_frames=tokens.start_frames + first, end_frames=tokens.end_frames + first)
+        return shifted, readings[0].context
 
 
 def align(log_probs: Array, token_ids: Indices, blank_id: int) -> tuple[Indices, Indices]:

@@ -20,6 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.audio import stream_blocks
+from vivavoce.decoding.hotwords import Hotwords
+from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.dsp.resample import resample
 from vivavoce.errors import AudioError, ConfigError, VivaError
@@ -56,7 +59,9 @@ class Recognizer:
         bundle: Bundle | str | Path | None = None,
         threads: int = 1,
         chunk_frames: int | None = None,
-        decoder: str = "greedy",
+        decoder: str = "auto",
+        hotwords: Hotwords | None = None,
+        weights: Weights | None = None,
         provider: str = "cpu",
         optimization: str = "all",
     ) -> None:
@@ -67,16 +72,26 @@ class Recognizer:
             threads: processor threads for one call of the graph.
             chunk_frames: look-ahead in encoder frames (80 ms in the default model); None for the bundle's own, at which
                 its accuracy was measured.
-            decoder: "greedy", or "beam" for a slower search over all spellings.
+            decoder: "greedy"; "beam", a slower search over all spellings; "words", a search with the bundle's language
+                model and the hotwords; or "auto": "words" where the bundle has a model or there are hotwords, else
+                "greedy".
+            hotwords: phrases that are likely to be said; for the decoder "words".
+            weights: of the language model and of each word; None for the bundle's own.
             provider, optimization: where and how onnxruntime runs the graph, see `runtime.session`.
 
         Raises:
             ModelError: the bundle cannot be used.
-            ConfigError: threads or chunk_frames below 1, or an unknown decoder, provider or optimization.
+            ConfigError: threads or chunk_frames below 1, an unknown decoder, provider or optimization, or hotwords for
+                a decoder that has no use for them.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.chunk_frames = self.bundle.model.chunk_frames if chunk_frames is None else chunk_frames
+        if decoder == "auto":
+            decoder = "words" if hotwords is not None or self.bundle.language_model is not None else "greedy"
         self.decoder = decoder
+        if hotwords is not None and decoder != "words":
+            raise ConfigError(f"hotwords were given, which the decoder {decoder!r} has no use for; use 'words'.")
+        self._scorer = _make_scorer(self.bundle, hotwords, weights) if decoder == "words" else None
         self._stretch_chunks = max(1, STRETCH_FRAMES // max(1, self.chunk_frames))
         self._encoder = Encoder(self.bundle, threads, provider, optimization)
         self._file_stream()  # refuses settings that cannot be, now and not with the first file
@@ -111,7 +126,7 @@ class Recognizer:
             AudioError: one of them is not one-dimensional, not floating-point, or not finite.
         """
         rows = [self._padded_features(waveform) for waveform in waveforms]
-        reader = WordReader(self.bundle, self.decoder)
+        reader = WordReader(self.bundle, self.decoder, self._scorer)
         transcripts = []
         for waveform, pieces in zip(waveforms, self._run_together(rows), strict=True):
             for log_probs in pieces:
@@ -165,10 +180,12 @@ class Recognizer:
             ConfigError: chunk_frames below 1, or live_chunk_frames not a divisor of it.
         """
         chunk_frames = self.chunk_frames if chunk_frames is None else chunk_frames
-        return RecognizerStream(self._encoder, chunk_frames, decoder=self.decoder, live_chunk_frames=live_chunk_frames)
+        return RecognizerStream(self._encoder, chunk_frames, 1, self.decoder, live_chunk_frames, self._scorer)
 
     def _file_stream(self) -> RecognizerStream:
-        return RecognizerStream(self._encoder, self.chunk_frames, self._stretch_chunks, self.decoder)
+        return RecognizerStream(
+            self._encoder, self.chunk_frames, self._stretch_chunks, self.decoder, scorer=self._scorer
+        )
 
     def blocks(self, audio: Audio, sample_rate: int | None = None) -> Iterator[Array]:
         """Audio as `transcribe` takes it, in (n,) blocks at the bundle's rate: what to feed to a stream.
@@ -209,6 +226,13 @@ class Recognizer:
             for number, values, length in zip(order, log_probs, lengths, strict=True):
                 pieces[number].append(values[: length * model.outputs_per_frame])
         return pieces
+
+
+def _make_scorer(bundle: Bundle, hotwords: Hotwords | None, weights: Weights | None) -> WordScorer:
+    """What scores words: the bundle's language model, if it has one, and the hotwords."""
+    spec = bundle.language_model
+    model = NgramModel.load(bundle.folder / spec.file) if spec is not None else None
+    return WordScorer(bundle.tokens, model, weights or (spec.weights if spec is not None else None), hotwords)
 
 
 def _cut(blocks: Iterator[Array], segment: Segment, sample_rate: int) -> Iterator[Array]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.errors import ConfigError
 from vivavoce.runtime.bundle import Bundle
@@ -87,6 +88,7 @@ class RecognizerStream:
         step_chunks: int = 1,
         decoder: str = "greedy",
         live_chunk_frames: int | None = None,
+        scorer: WordScorer | None = None,
     ) -> None:
         """`Recognizer.create_stream` knows good values for all of these; without the last, nothing is shown early.
 
@@ -100,7 +102,7 @@ class RecognizerStream:
         self._features = FeatureStream(encoder.bundle.features)
         self._frames = FrameStream(encoder, chunk_frames, step_chunks)
         self._live = None if live_chunk_frames is None else FrameStream(encoder, live_chunk_frames)
-        self._words = WordReader(encoder.bundle, decoder)
+        self._words = WordReader(encoder.bundle, decoder, scorer)
         self._sample_rate = encoder.bundle.sample_rate
         self._nothing = np.empty((0, len(encoder.bundle.tokens)), np.float32)
         self.reset()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.decoding.ctc_greedy import GreedyResult, join_results
+from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.decoding.words import BOUNDARY, Word, token_words
 from vivavoce.runtime.bundle import Bundle
 from vivavoce.runtime.decoders import make_decoder
@@ -31,10 +32,10 @@ class Transcript:
 class WordReader:
     """Reads words out of log-probabilities as they come; work and memory follow the words, not the audio."""
 
-    def __init__(self, bundle: Bundle, decoder: str = "greedy") -> None:
-        """`decoder` is a name of `decoders.DECODERS`."""
+    def __init__(self, bundle: Bundle, decoder: str = "greedy", scorer: WordScorer | None = None) -> None:
+        """`decoder` is a name of `decoders.DECODERS`; "words" needs a scorer."""
         self._bundle = bundle
-        self._decoder = make_decoder(decoder, bundle.tokens.blank_id)
+        self._decoder = make_decoder(decoder, bundle.tokens.blank_id, scorer)
         self._boundary = bundle.tokens.tokens.index(BOUNDARY)
         self.reset()
 
