@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import struct
+import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivavoce.audio import probe, read_waveform, stream_blocks, to_mono, write_waveform
+from vivavoce.audio import probe, read_channels, read_waveform, stream_blocks, to_mono, write_waveform
 from vivavoce.errors import AudioError
 
 RATE = 16000
@@ -187,6 +190,101 @@ def test_a_cut_anywhere_is_an_error_or_the_whole(data: st.DataObject) -> None:
     assert len(heard) == len(whole)
 
 
+@pytest.mark.parametrize(
+    "stated", [0x7FFF0000, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFDB, 0xFFFFFFFF], ids="{:x}".format
+)
+def test_a_wav_that_came_through_a_pipe(stated: int) -> None:
+    """GStreamer, sox, arecord and ffmpeg cannot know the length beforehand, and write one of these."""
+    out = io.BytesIO()
+    soundfile.write(out, speechlike(), RATE, format="WAV")
+    piped = bytearray(out.getvalue())
+    piped[40:44] = struct.pack("<I", stated)
+    assert np.array_equal(read_waveform(io.BytesIO(piped)), read_waveform(out))
+
+
+def test_a_flac_that_leaves_its_length_open(tmp_path: Path) -> None:
+    """Encoders that write into a pipe do."""
+    path = tmp_path / "a.flac"
+    soundfile.write(path, speechlike(3.0), RATE)
+    whole, content = read_waveform(path), bytearray(path.read_bytes())
+    content[21] &= 0xF0  # 36 bits of STREAMINFO count the samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert probe(path).duration_seconds == 3.0
+    assert np.array_equal(read_waveform(path), whole)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(AudioError, match=r"is damaged at \d\.\d\d s"):
+        read_waveform(path)
+
+
+@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF"])
+@pytest.mark.parametrize("missing", [0.6, 3])
+def test_other_containers_that_are_cut(form: str, missing: float) -> None:
+    out = io.BytesIO()
+    soundfile.write(out, speechlike(), RATE, format=form, subtype="PCM_16")
+    assert len(read_waveform(out)) == RATE
+    content = out.getvalue()
+    lost = round(missing if missing > 1 else missing * len(content))
+    with pytest.raises(AudioError, match=r"is truncated|is malformed"):
+        read_waveform(io.BytesIO(content[:-lost]))
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(100_000_000, 1), (2_147_483_647, 1), (32640, 255)])
+def test_headers_that_claim_much_cost_little(tmp_path: Path, rate: int, channels: int) -> None:
+    out = io.BytesIO()
+    soundfile.write(out, np.zeros((2000, channels), np.float32), 16000, format="WAV")
+    content = bytearray(out.getvalue())
+    content[24:28] = struct.pack("<I", rate)
+    tracemalloc.start()
+    try:
+        assert len(read_waveform(io.BytesIO(content), None)) == 2000
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_named_pipe(tmp_path: Path) -> None:
+    """As `viva transcribe <(ffmpeg ...)` gives one."""
+    path, pipe = tmp_path / "a.wav", tmp_path / "pipe"
+    write_waveform(path, speechlike(), RATE)
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(path.read_bytes()), daemon=True)
+    writer.start()
+    assert np.array_equal(read_waveform(pipe), read_waveform(path))
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("a" * 300 + ".wav", "cannot be opened: File name too long"), ("a\0b", "null byte")]
+)
+def test_names_that_cannot_be(name: str, message: str) -> None:
+    with pytest.raises(AudioError, match=message):
+        read_waveform(name)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="timers of POSIX")
+def test_an_interrupt_while_decoding_is_not_lost(tmp_path: Path) -> None:
+    """Raised where libsndfile calls back into Python, it would be printed, and half a file taken for damaged."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "a.flac"
+    write_waveform(path, np.tile(speechlike(10.0, 44100)[:, None], (18, 2)), 44100)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for attempt in range(8):
+            with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it comes when it comes
+                signal.setitimer(signal.ITIMER_REAL, 0.01 + 0.005 * attempt)
+                while True:
+                    for _ in stream_blocks(path, None):
+                        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_an_mp3_that_lacks_its_second_half(tmp_path: Path) -> None:
     """The encoder's header counts the frames, so the loss is seen."""
     path = tmp_path / "a.mp3"
@@ -220,6 +318,16 @@ def test_writing_into_no_folder(tmp_path: Path) -> None:
 def test_float_files_keep_what_lies_beyond_full_scale(tmp_path: Path) -> None:
     write_waveform(tmp_path / "a.wav", np.array([0.0, 1.5, -2.0]), RATE, subtype="FLOAT")
     np.testing.assert_array_equal(read_waveform(tmp_path / "a.wav"), np.float32([0.0, 1.5, -2.0]))
+
+
+def test_channels_apart(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (5000, 3)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 44100, subtype="FLOAT")
+    np.testing.assert_array_equal(read_channels(tmp_path / "a.wav"), samples)
+    samples[4410, 1] = np.nan
+    soundfile.write(tmp_path / "a.wav", samples, 44100, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"the first at 0\.100 s"):
+        read_channels(tmp_path / "a.wav")
 
 
 def test_to_mono() -> None:

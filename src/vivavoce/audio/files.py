@@ -33,7 +33,8 @@ QUALITY = "HQ"
 # Decoders differ from the stated length by delay and padding: up to two frames of MP3, one packet of Opus.
 # A cut Ogg file is known by its missing last page (containers.py), so this slack hides none.
 SLACK_SECONDS = {"MP3": 2 * 1152 / 16000, "MPEG": 2 * 1152 / 16000, "OGG": 0.12}
-MAX_SPOOL_BYTES = 64 * 2**20
+MAX_BLOCK_VALUES = 1 << 22  # 16 MiB, however high the rate and however many the channels that a header claims
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's for a FLAC file from a pipe, whose header leaves the length open
 READABLE = "WAV, FLAC, MP3, Ogg Vorbis or Opus"
 
 
@@ -55,13 +56,17 @@ class AudioInfo:
 
 
 def probe(path: Source) -> AudioInfo:
-    """Rate, channels and length of a file, without decoding it.
+    """Rate, channels and length of a file, without decoding it, unless it is a FLAC file that leaves its length open.
 
     Raises:
         AudioError: missing, empty, truncated or no audio.
     """
+    name = _name(path)
     with _open(path) as file:
-        return AudioInfo(_name(path), file.samplerate, file.channels, file.frames, file.format, file.subtype)
+        frames = file.frames
+        if frames == UNKNOWN_FRAMES:
+            frames = sum(map(len, _decoded(file, MAX_BLOCK_VALUES, name)))
+        return AudioInfo(name, file.samplerate, file.channels, frames, file.format, file.subtype)
 
 
 def read_waveform(path: Source, sample_rate: int | None = 16000) -> Array:
@@ -81,8 +86,26 @@ def read_waveform(path: Source, sample_rate: int | None = 16000) -> Array:
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
+def read_channels(path: Source) -> Array:
+    """Read a whole file at its own rate with its channels apart.
+
+    Returns:
+        (N, channels) float32.
+
+    Raises:
+        AudioError: as `read_waveform`.
+    """
+    name = _name(path)
+    with _open(path) as file:
+        blocks = list(_decoded(file, MAX_BLOCK_VALUES, name))
+        _check_length(name, file, sum(map(len, blocks)))
+        samples: Array = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        _check_finite(name, samples, 0, file.samplerate)
+        return samples
+
+
 def stream_blocks(path: Source, sample_rate: int | None = 16000, block_seconds: float = 10.0) -> Iterator[Array]:
-    """Read a file in blocks of about `block_seconds`, in memory that does not grow with the file.
+    """Read a file in blocks of at most about `block_seconds`, in memory that does not grow with the file.
 
     Put together the blocks are `read_waveform`'s samples, bit for bit. A fault in the middle of a file is raised when
     it is reached.
@@ -102,9 +125,7 @@ def stream_blocks(path: Source, sample_rate: int | None = 16000, block_seconds: 
         read = given = 0
         for block in _decoded(file, frames, name):
             mono = to_mono(block)
-            if not np.isfinite(mono).all():
-                place = (read + int(np.argmin(np.isfinite(mono)))) / file.samplerate
-                raise AudioError(f"{name} holds NaN or infinite samples (the first at {place:.3f} s); make it anew.")
+            _check_finite(name, mono, read, file.samplerate)
             read += len(mono)
             if stream is not None:
                 mono = stream.resample_chunk(mono)
@@ -188,7 +209,7 @@ class _Forward(soundfile.SoundFile):
 @contextmanager
 def _open(path: Source) -> Iterator[soundfile.SoundFile]:
     name = _name(path)
-    with _seekable(path) as stream:
+    with _seekable(path) as (stream, is_ours):
         head = stream.read(12)
         if not head:
             raise AudioError(f"{name} is empty (0 bytes); record or copy it again.")
@@ -198,8 +219,14 @@ def _open(path: Source) -> Iterator[soundfile.SoundFile]:
         fault = fault_of(stream)
         if fault is not None:
             raise AudioError(f"{name} {fault}; copy or record it again.")
+        whole = stating_length(stream)
         try:
-            file = _Forward(stating_length(stream))
+            if whole is stream and is_ours and os.name == "posix":
+                # Through a Python object, an interrupt raised in libsndfile's calls back to it would be lost.
+                os.lseek(stream.fileno(), 0, os.SEEK_SET)
+                file = _Forward(stream.fileno(), closefd=False)
+            else:
+                file = _Forward(whole)
         except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
             raise AudioError(f"{name} is not readable audio ({_reason(error)}); expected {READABLE}.") from None
         with file:
@@ -211,44 +238,65 @@ def _open(path: Source) -> Iterator[soundfile.SoundFile]:
 
 
 @contextmanager
-def _seekable(path: Source) -> Iterator[BinaryIO]:
-    """A seekable stream at position 0; what cannot seek is copied to a temporary file first."""
-    name = _name(path)
+def _seekable(path: Source) -> Iterator[tuple[BinaryIO, bool]]:
+    """A seekable stream at position 0, and whether it is a file of our own; what cannot seek is copied to one first."""
     if not isinstance(path, str | os.PathLike):
-        if path.seekable():
-            path.seek(0)
-            yield path
-            return
-        with tempfile.SpooledTemporaryFile(MAX_SPOOL_BYTES) as spool:
-            shutil.copyfileobj(path, spool)
-            spool.seek(0)
-            yield spool  # type: ignore[misc]
+        with _spooled(path) as stream:
+            yield stream, stream is not path
         return
-    location = Path(path)
-    if location.is_dir():
+    name = _name(path)
+    if os.path.isdir(path):
         raise AudioError(f"{name} is a folder; expected an audio file.")
     try:
-        stream = location.open("rb")
+        opened = Path(path).open("rb")  # noqa: SIM115 - what goes wrong while it is read is no matter of opening
     except FileNotFoundError:
         raise AudioError(f"{name} does not exist; check the path.") from None
-    except OSError as error:
-        raise AudioError(f"{name} cannot be opened: {error.strerror or error}.") from None
-    with stream:
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise AudioError(f"{name} cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+    with opened, _spooled(opened) as stream:
+        yield stream, True
+
+
+@contextmanager
+def _spooled(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """The stream itself at position 0, or a temporary file with what it holds where it cannot seek."""
+    if stream.seekable():
+        stream.seek(0)
         yield stream
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy)
+        copy.flush()
+        # Read apart: a buffer for reading and writing expects to find the descriptor where it has left it.
+        with open(copy.fileno(), "rb", closefd=False) as reader:
+            reader.seek(0)
+            yield reader
 
 
 def _decoded(file: soundfile.SoundFile, frames: int, name: str) -> Iterator[NDArray[Any]]:
-    """Blocks of (frames, channels) float32 until the decoder has no more."""
+    """Blocks of at most (frames, channels) float32 until the decoder has no more."""
+    frames = max(1, min(frames, MAX_BLOCK_VALUES // file.channels))
+    left = file.frames
     while True:
         try:
-            block = file.read(frames, dtype="float32", always_2d=True)
+            # No more than is promised: libsndfile fills what is asked for and not there with zeros, which takes time.
+            block = file.read(min(frames, max(left, 4096)), dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise AudioError(
                 f"{name} is damaged at {file.tell() / file.samplerate:.2f} s ({_reason(error)})."
             ) from None
         if not len(block):
             return
+        left -= len(block)
         yield block
+
+
+def _check_finite(name: str, samples: Array, before: int, sample_rate: int) -> None:
+    """(N,) or (N, channels), behind `before` samples of the file."""
+    finite = np.isfinite(samples)
+    if not finite.all():
+        place = (before + int(np.argwhere(~finite)[0, 0])) / sample_rate
+        raise AudioError(f"{name} holds NaN or infinite samples (the first at {place:.3f} s); make it anew.")
 
 
 def _check_length(name: str, file: soundfile.SoundFile, read: int) -> None:
@@ -256,7 +304,7 @@ def _check_length(name: str, file: soundfile.SoundFile, read: int) -> None:
     slack = round(SLACK_SECONDS.get(file.format, 0.0) * file.samplerate)
     if read == 0:
         raise AudioError(f"{name} holds no samples that can be decoded; record it again.")
-    if read + slack < file.frames:
+    if file.frames != UNKNOWN_FRAMES and read + slack < file.frames:
         raise AudioError(
             f"{name} is truncated: {file.frames / file.samplerate:.2f} s are promised, {read / file.samplerate:.2f} s "
             "can be decoded; copy or record it again."
