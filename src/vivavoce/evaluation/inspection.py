@@ -1,11 +1,13 @@
 """One recording, looked at: its numbers, and a picture of waveform, spectrogram, log-mel, MFCC and F0.
 
-The numbers are of the whole file at its own rate, before mixing and resampling; the picture is of what a recogniser
-hears, 16 kHz mono, with the package's own features.
+The numbers are of the whole file at its own rate and, but for the SNR, before its channels are mixed: a channel that
+clips shows. The picture is of what a recogniser hears, 16 kHz mono, with the package's own features.
 """
 
 from __future__ import annotations
 
+import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.audio import AudioInfo, probe, read_waveform
+from vivavoce.audio import AudioInfo, probe, read_channels, stream_blocks, to_mono
 from vivavoce.dsp.features import FeatureConfig, log_mel, mfcc
 from vivavoce.dsp.level import find_clipping, peak_db, rms_db, snr_estimate_db
 from vivavoce.dsp.pitch import track_pitch
@@ -26,7 +28,11 @@ DYNAMIC_RANGE_DB = 80.0
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a recording. Levels in dB of full scale; `snr_db` is an estimate, None for silence."""
+    """What is known of a recording.
+
+    Levels are in dB of full scale, over all channels; clipped samples and runs are those of all channels together;
+    `snr_db` is an estimate for their mean, None for silence.
+    """
 
     info: AudioInfo
     rms_dbfs: float
@@ -57,15 +63,20 @@ def inspect_recording(path: str | Path) -> Inspection:
         AudioError: it cannot be read.
     """
     info = probe(path)
-    waveform = read_waveform(path, None)
-    clipping = find_clipping(waveform)
+    if Path(path).is_fifo():
+        raise AudioError(f"{path} is a pipe, and what is looked at is read more than once. Save it to a file first.")
+    samples = read_channels(path)
+    clipping = [find_clipping(channel) for channel in samples.T]
+    rms, peak = rms_db(samples.ravel()), peak_db(samples.ravel())
+    waveform = to_mono(samples)
     snr: float | None = None
     if np.isfinite(rms_db(waveform)):
         try:
             snr = float(snr_estimate_db(waveform, info.sample_rate))
         except AudioError:  # too short to tell speech from its pauses
             snr = None
-    return Inspection(info, rms_db(waveform), peak_db(waveform), clipping.num_samples, clipping.num_runs, snr)
+    clipped = sum(one.num_samples for one in clipping)
+    return Inspection(info, rms, peak, clipped, sum(one.num_runs for one in clipping), snr)
 
 
 def draw(path: str | Path, picture: str | Path, start_seconds: float = 0.0, seconds: float = 30.0) -> None:
@@ -76,8 +87,10 @@ def draw(path: str | Path, picture: str | Path, start_seconds: float = 0.0, seco
 
     Raises:
         AudioError: the file cannot be read, or nothing of it lies in the stretch.
-        ConfigError: matplotlib is not installed, or the picture cannot be written.
+        ConfigError: matplotlib is not installed, or the picture cannot be written, or would take the file's place.
     """
+    if os.path.exists(picture) and os.path.samefile(path, picture):
+        raise ConfigError(f"{picture} is the recording itself; name another file for the picture.")
     try:
         import matplotlib
     except ImportError:
@@ -87,18 +100,19 @@ def draw(path: str | Path, picture: str | Path, start_seconds: float = 0.0, seco
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    first, last = round(start_seconds * SAMPLE_RATE), round((start_seconds + seconds) * SAMPLE_RATE)
-    waveform = read_waveform(path, SAMPLE_RATE)[first:last]
+    waveform = _read_stretch(path, start_seconds, seconds)
     if len(waveform) < 400:
         raise AudioError(f"{path} has less than 25 ms from {start_seconds:g} s on; nothing can be drawn.")
-    with pyplot.rc_context(
-        {"font.size": 9, "axes.titlesize": 9, "axes.titlelocation": "left", "axes.spines.top": False}
-    ):
+    style: Any = {"font.size": 9, "axes.titlesize": 9, "axes.titlelocation": "left", "axes.spines.top": False}
+    with pyplot.rc_context(style), warnings.catch_warnings():
         figure, axes = pyplot.subplots(
             5, 1, figsize=(11, 11), sharex=True, height_ratios=[1, 1.5, 1.5, 1, 1], layout="constrained"
         )
         end = start_seconds + len(waveform) / SAMPLE_RATE
-        figure.suptitle(f"{Path(path).name}, {start_seconds:.2f} to {end:.2f} s", fontsize=11)
+        name = os.fsencode(Path(path).name).decode("utf-8", "replace")
+        # A name may hold dollars, which are no formula, and letters that the font lacks, which are drawn as boxes.
+        figure.suptitle(f"{name}, {start_seconds:.2f} to {end:.2f} s", fontsize=11, parse_math=False)
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         _draw_waveform(axes[0], waveform, start_seconds)
         _draw_spectrogram(axes[1], figure, waveform, start_seconds)
         _draw_features(axes[2], axes[3], figure, waveform, start_seconds)
@@ -111,6 +125,19 @@ def draw(path: str | Path, picture: str | Path, start_seconds: float = 0.0, seco
             raise ConfigError(f"{picture} cannot be written: {error.strerror or error}.") from None
         finally:
             pyplot.close(figure)
+
+
+def _read_stretch(path: str | Path, start_seconds: float, seconds: float) -> NDArray[np.float32]:
+    """The samples of a stretch, maybe none. Nothing else is kept, and nothing behind it decoded."""
+    first, last = np.rint(start_seconds * SAMPLE_RATE), np.rint((start_seconds + seconds) * SAMPLE_RATE)
+    pieces, place = [], 0
+    for block in stream_blocks(path, SAMPLE_RATE):
+        begin, end = (int(np.clip(edge - place, 0, len(block))) for edge in (first, last))
+        pieces.append(block[begin:end])
+        place += len(block)
+        if place >= last:
+            break
+    return np.concatenate(pieces)
 
 
 def _draw_waveform(axis: Any, waveform: NDArray[np.float32], start: float) -> None:
