@@ -18,6 +18,7 @@ from vivavoce.data.git_snapshot import GitSnapshot, extract, is_bare_repository
 from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.data.recordings import Progress
 from vivavoce.data.selection import with_speakers_of, without_ids_of, without_texts_of
+from vivavoce.data.sound_checks import find_noise
 from vivavoce.errors import ConfigError, DataError
 
 SHOWN_SUSPECTS = 5
@@ -155,6 +156,14 @@ def _write_manifest(path: Path, utterances: list[Utterance]) -> None:
     speakers = len({utterance.speaker for utterance in utterances} - {""})
     named = f"{speakers} speakers" if speakers else "speakers not named"
     print(f"{path}: {count} utterances, {hours:.2f} h, {named}", file=sys.stderr)
+    noise, tried = find_noise(utterances)
+    if noise:
+        shown = ", ".join(utterance.id for utterance in noise[:3])
+        print(
+            f"warning: {len(noise)} of {tried} recordings that were tried sound like noise, not speech (samples of the "
+            f"wrong byte order?); listen to {shown}",
+            file=sys.stderr,
+        )
 
 
 def _read_all(paths: Sequence[Path]) -> list[Utterance]:
