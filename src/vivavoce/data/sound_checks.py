@@ -23,7 +23,7 @@ NOISE_FLATNESS = 0.3  # white noise has 0.56; of twelve corpora of speech, quiet
 
 
 def find_noise(utterances: Sequence[Utterance], sample: int = SAMPLE) -> tuple[list[Utterance], int]:
-    """Those that sound like white noise, of at most `sample` utterances with text, evenly spread; and how many were tried.
+    """Those of at most `sample` utterances with text, evenly spread, that sound like noise; and how many were tried.
 
     Recordings that cannot be read are passed over: whoever needs them tells their fault.
     """
