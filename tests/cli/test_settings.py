@@ -24,6 +24,8 @@ class Config:
     run: str = "runs/x"
     rate: float = 1e-3
     compile: bool = True
+    below: float | None = None
+    above: int | None = 5
 
 
 def test_values_take_the_type_of_their_default() -> None:
@@ -31,6 +33,12 @@ def test_values_take_the_type_of_their_default() -> None:
         Config(), ["dims.width=16", "rate=2e-4", "manifests=a.jsonl, b.jsonl", "speeds=1", "compile=no", "run=a=b"]
     )
     assert config == Config(Dims(16), ("a.jsonl", "b.jsonl"), (1.0,), "a=b", 2e-4, False)
+
+
+def test_what_may_be_none_takes_a_value_and_none() -> None:
+    config = apply_settings(Config(), ["below=80", "above=none"])
+    assert (config.below, config.above) == (80.0, None)
+    assert apply_settings(config, ["below=None", "above=3"]) == Config(above=3)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +51,8 @@ def test_values_take_the_type_of_their_default() -> None:
         ("rate.x=3", "rate has no parts"),
         ("dims.width=2.5", "expected a int, as in 8"),
         ("compile=maybe", "expected true or false"),
+        ("below=low", "expected a float or none"),
+        ("rate=none", "expected a float, as in 0.001"),
     ],
 )
 def test_faults_are_named(assignment: str, message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import typing
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ Settings = TypeVar("Settings")
 def apply_settings(config: Settings, assignments: Sequence[str]) -> Settings:
     """A copy of a dataclass with `name=value` texts applied, for example `peak_rate=1e-3` or `dims.layers=4`.
 
-    Tuples are written with commas. Booleans are true or false.
+    Tuples are written with commas. Booleans are true or false. What may be None is set to it by the word none.
 
     Raises:
         ConfigError: not an assignment, an unknown name (the nearest known ones are named), or a value of another type.
@@ -39,11 +40,18 @@ def _assign(config: Any, path: list[str], text: str, assignment: str) -> Any:
     if not rest and dataclasses.is_dataclass(known[head]):
         parts = ", ".join(f"{head}.{field.name}" for field in dataclasses.fields(known[head]))
         raise ConfigError(f"--set {assignment}: {head} has parts; set one of {parts}.")
-    value = _assign(known[head], rest, text, assignment) if rest else _parse(text, known[head], assignment)
-    return dataclasses.replace(config, **{head: value})
+    if rest:
+        return dataclasses.replace(config, **{head: _assign(known[head], rest, text, assignment)})
+    kinds = typing.get_args(typing.get_type_hints(type(config))[head])
+    if type(None) not in kinds:
+        return dataclasses.replace(config, **{head: _parse(text, known[head], assignment)})
+    if text.lower() == "none":
+        return dataclasses.replace(config, **{head: None})
+    kind = next(kind for kind in kinds if kind is not type(None))
+    return dataclasses.replace(config, **{head: _parse(text, kind(), assignment, " or none")})
 
 
-def _parse(text: str, default: Any, assignment: str) -> Any:
+def _parse(text: str, default: Any, assignment: str, otherwise: str = "") -> Any:
     if isinstance(default, tuple):
         sample = default[0] if default else ""
         return tuple(_parse(part.strip(), sample, assignment) for part in text.split(",") if part.strip())
@@ -54,4 +62,6 @@ def _parse(text: str, default: Any, assignment: str) -> Any:
     try:
         return type(default)(text)
     except ValueError:
-        raise ConfigError(f"--set {assignment}: expected a {type(default).__name__}, as in {default!r}.") from None
+        raise ConfigError(
+            f"--set {assignment}: expected a {type(default).__name__}{otherwise}, as in {default!r}."
+        ) from None
