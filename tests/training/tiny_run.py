@@ -1,10 +1,11 @@
 """A small deterministic training run as a program, to be killed, resumed and distributed by the tests beside it.
 
-python tiny_run.py FOLDER UPDATES [seconds to sleep in every update]
+python tiny_run.py FOLDER UPDATES [seconds to sleep in every update [seconds to stop after]]
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch import nn
 
 from vivavoce.training import distributed
 from vivavoce.training.loop import LoopConfig, Trainee, run
+from vivavoce.training.muon import Muon
 from vivavoce.training.run_folder import RunFolder
 from vivavoce.training.schedule import warmup_cosine
 
@@ -46,7 +48,7 @@ class Batches:
             yield Batch(x[part], y[part], 8.0, {"number": self.number})
 
 
-def main(folder: str, updates: int, pause: float = 0.0) -> None:
+def main(folder: str, updates: int, pause: float = 0.0, stop: float = math.inf) -> None:
     torch.set_num_threads(1)
     with distributed.join("cpu") as process:
         torch.manual_seed(3)
@@ -57,7 +59,7 @@ def main(folder: str, updates: int, pause: float = 0.0) -> None:
         muons = [p for p in model.parameters() if p.ndim == 2 and process.world_size == 1]
         others = [p for p in model.parameters() if not any(p is muon for muon in muons)]
         optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=1e-2)]
-        optimizers += [torch.optim.Muon(muons, lr=1e-2)] if muons else []
+        optimizers += [Muon(muons, lr=1e-2)] if muons else []
         wrapped = nn.parallel.DistributedDataParallel(model) if process.world_size > 1 else model
 
         def step(batch: Batch) -> dict[str, torch.Tensor]:
@@ -68,7 +70,14 @@ def main(folder: str, updates: int, pause: float = 0.0) -> None:
             step,
             Batches(process.rank, process.world_size),
             Trainee(model, optimizers, warmup_cosine(5, updates)),
-            LoopConfig(updates=updates, accumulate=2, log_every=5, checkpoint_every_seconds=0.05, seed=7),
+            LoopConfig(
+                updates=updates,
+                accumulate=2,
+                log_every=5,
+                checkpoint_every_seconds=0.05,
+                stop_after_seconds=stop,
+                seed=7,
+            ),
             RunFolder(folder, writes=process.is_first),
             process,
         )

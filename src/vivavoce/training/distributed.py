@@ -11,9 +11,10 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
-from vivavoce.errors import ConfigError
+from vivavoce.errors import ConfigError, TrainingError
 
 T = TypeVar("T")
+LOST_PEER = ("Connection closed by peer", "Connection reset by peer", "remote process exited")  # gloo, gloo, nccl
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def join(device: str = "auto") -> Iterator[Process]:
 
     Raises:
         ConfigError: "cuda" was asked for and there is none.
+        TrainingError: another process of the group ended while this one waited for it.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device is {device!r}; expected auto, cpu or cuda.")
@@ -79,5 +81,9 @@ def join(device: str = "auto") -> Iterator[Process]:
     dist.init_process_group("nccl" if use_cuda else "gloo")
     try:
         yield Process(rank, world_size, local, local_rank)
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in LOST_PEER):
+            raise
+        raise TrainingError("another process stopped, and this one with it; what that one printed tells why.") from None
     finally:
         dist.destroy_process_group()

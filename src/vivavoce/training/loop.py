@@ -22,6 +22,7 @@ from vivavoce.errors import TrainingError
 from vivavoce.training.distributed import Process
 from vivavoce.training.run_folder import (
     RunFolder,
+    fits,
     load_checkpoint,
     pack,
     pack_optimizer,
@@ -115,12 +116,21 @@ class Trainee:
         """The inverse of `tensors`.
 
         Raises:
-            TrainingError: the checkpoint belongs to another model.
+            TrainingError: the checkpoint belongs to another model, or to optimisers of other parameters.
         """
         try:
             self.model.load_state_dict(unpack("model", tensors))
         except RuntimeError as error:
             raise TrainingError(f"the checkpoint is of another model: {str(error).splitlines()[-1].strip()}") from None
+        stored = {name.partition(".")[0] for name in tensors if name.startswith("optimizer")}
+        unknown = stored - {f"optimizer{number}" for number in range(len(self.optimizers))}
+        if unknown or not all(
+            fits(optimizer, unpack(f"optimizer{number}", tensors)) for number, optimizer in enumerate(self.optimizers)
+        ):
+            raise TrainingError(
+                "the checkpoint is of other optimisers, or shares the parameters out among them differently; resume "
+                "with the settings of the run, or start a new run."
+            )
         for name, tensor in unpack("average", tensors).items():
             self.average[name].copy_(tensor)
         for number, optimizer in enumerate(self.optimizers):
@@ -136,6 +146,7 @@ def run(
     folder: RunFolder,
     process: Process,
     after_checkpoint: Callable[[int], dict[str, float]] | None = None,
+    begins: Callable[[], None] | None = None,
 ) -> int:
     """Train until `config.updates`, resuming from the folder's newest checkpoint.
 
@@ -143,18 +154,22 @@ def run(
         step: batch -> {"loss": scalar to minimise, other scalars to log}. It may hold a wrapped (compiled, DDP) model.
         batches: endless and resumable; each batch tells its position.
         after_checkpoint: called on the first process with the number of updates; what it returns is logged.
+        begins: called once, when the newest checkpoint, if there is one, has been found to fit.
 
     Returns:
         The number of finished updates.
 
     Raises:
-        TrainingError: the loss or gradient is not finite three times in a row.
+        TrainingError: the loss or gradient is not finite three times in a row, or the checkpoint does not fit.
+        ConfigError: the checkpoint's place in the data is one in other data.
     """
     newest = folder.checkpoints()[-1:]
     if newest:
         tensors, facts = load_checkpoint(newest[0])
         trainee.restore(tensors, int(facts["step"]))
         batches.load_state_dict(facts["position"])
+    if begins is not None:
+        begins()
     meter = _Meter(process)
     started = saved = time.monotonic()
     broken = 0
@@ -162,7 +177,7 @@ def run(
     position: dict[str, Any] | None = None
     trainee.model.train()
     with _progress(process, config.updates, trainee.updates) as tick:
-        while trainee.updates < config.updates and time.monotonic() - started < config.stop_after_seconds:
+        while trainee.updates < config.updates and not _time_is_up(started, config.stop_after_seconds, process):
             for number in range(config.accumulate):
                 batch = next(stream)
                 position = batch.position
@@ -188,6 +203,13 @@ def run(
         _checkpoint(folder, trainee, position, after_checkpoint, process)
     folder.close()
     return trainee.updates
+
+
+def _time_is_up(started: float, allowed_seconds: float, process: Process) -> bool:
+    if math.isinf(allowed_seconds):
+        return False
+    # Together: a process that stopped by its own clock would leave the others waiting for its gradients.
+    return process.mean(float(time.monotonic() - started >= allowed_seconds)) > 0
 
 
 def _checkpoint(

@@ -82,6 +82,8 @@ class RunFolder:
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(target)
+        for half in target.parent.glob("step-*.part"):  # written when a run was killed
+            half.unlink()
         for old in self.checkpoints()[:-KEPT]:
             old.unlink()
         return target
@@ -126,6 +128,16 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
         for number, values in state.items()
         for name, value in values.items()
     }
+
+
+def fits(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> bool:
+    """Whether the tensors of `pack_optimizer` can be of this optimiser's parameters, by their numbers and shapes."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for name, tensor in tensors.items():
+        number = int(name.partition(".")[0])
+        if number >= len(parameters) or (tensor.ndim and tensor.shape != parameters[number].shape):
+            return False
+    return True
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
