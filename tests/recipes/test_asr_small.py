@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from vivavoce.cli.settings import apply_settings
 from vivavoce.data.manifest import Utterance, write_manifest
-from vivavoce.errors import ConfigError
-from vivavoce.recipes.asr_small import hold_out, path_and_times, spoken
+from vivavoce.errors import ConfigError, DataError
+from vivavoce.recipes.asr_small import Config, check, hold_out, load_examples, path_and_times, spoken
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 
@@ -27,12 +28,35 @@ def test_manifests_may_count_more_than_once() -> None:
             path_and_times(wrong)
 
 
-@pytest.mark.parametrize(("total", "count"), [(100, 10), (101, 10), (7, 3), (5, 9), (6, 0)])
+@pytest.mark.parametrize(("total", "count"), [(100, 10), (101, 10), (7, 3), (5, 9), (6, 0), (150, 100), (2, 1)])
 def test_what_is_watched_is_not_trained_on(total: int, count: int) -> None:
     utterances = [Utterance(str(number), f"{number}.wav", "x", 1.0) for number in range(total)]
     watched, kept = hold_out(utterances, count)
     assert sorted([*(int(utterance.id) for utterance in watched), *kept]) == list(range(total))
-    assert min(count, 1) <= len(watched) <= max(total if count > total else 0, 1.4 * count)
+    assert min(count, 1) <= len(watched) <= 1.4 * count
+    assert len(kept) >= total // 2  # a small corpus is trained on, not only watched
+
+
+def test_settings_that_cannot_be_are_named() -> None:
+    check(Config())
+    for settings, fault in {
+        "speeds=": r"speeds is \(\); expected",
+        "bucket_seconds=": "bucket_seconds is",
+        "chunk_frames=4,0": r"chunk_frames is \(4, 0\)",
+        "accumulate=0": "accumulate is 0",
+        "dims.heads=3": "dims.heads is 3",
+        "dims.phone_layer=8": "dims.phone_layer is 8; expected 1 to dims.layers=7",
+        "features.n_mels=64": "dims.n_features is 80; expected 64",
+    }.items():
+        with pytest.raises(ConfigError, match=fault):
+            check(apply_settings(Config(), [settings]))
+
+
+def test_manifests_with_nothing_to_learn_from(tmp_path: Path) -> None:
+    (tmp_path / "words.dict").write_text("cat K AE1 T\n")
+    write_manifest(tmp_path / "m.jsonl", [Utterance("a", "a.wav", "", 1.0), Utterance("b", "b.wav", "long", 99.0)])
+    with pytest.raises(DataError, match="no utterance of the manifests can be trained on"):
+        load_examples(Config(manifests=(str(tmp_path / "m.jsonl"),), dictionary=str(tmp_path / "words.dict")))
 
 
 def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:

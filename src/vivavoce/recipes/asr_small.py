@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +25,7 @@ from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
 from vivavoce.data.manifest import Utterance, read_manifest
 from vivavoce.decoding.ctc_greedy import ctc_greedy
-from vivavoce.dsp.features import FeatureConfig
+from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.errors import ConfigError, DataError, TrainingError
 from vivavoce.metrics.error_rate import error_rate
 from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims, ctc_loss
@@ -93,11 +94,11 @@ class Config:
 
 def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
+    check(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     with distributed.join(config.device) as process:
         folder = RunFolder(config.run, writes=process.is_first)
-        folder.save_config(asdict(config))
         utterances, examples, times = load_examples(config)
         watched, kept = hold_out(utterances, config.watch)
         kept = [number for number in kept for _ in range(times[number])]
@@ -142,8 +143,35 @@ def main(config: Config) -> Path:
             stop_after_seconds=config.stop_after_seconds,
             seed=config.seed,
         )
-        run(step_function(model, config, process), batches, trainee, loop, folder, process, watch)
+        run(
+            step_function(model, config, process), batches, trainee, loop, folder, process, watch,
+            # Not sooner: the settings of an attempt that is refused are not those of the run.
+            begins=lambda: folder.save_config(asdict(config)),
+        )  # fmt: skip
         return folder.path
+
+
+def check(config: Config) -> None:
+    """Refuse what would fail only after the data are read, or train nothing.
+
+    Raises:
+        ConfigError: a setting has an impossible value.
+    """
+    dims = config.dims
+    for name, value, possible, expected in (
+        ("speeds", config.speeds, min(config.speeds, default=0) > 0, "one or more numbers above 0"),
+        ("bucket_seconds", config.bucket_seconds, min(config.bucket_seconds, default=0) > 0, "lengths above 0"),
+        ("chunk_frames", config.chunk_frames, min(config.chunk_frames, default=0) >= 1, "integers from 1 on"),
+        ("accumulate", config.accumulate, config.accumulate >= 1, "1 or more"),
+        ("watch", config.watch, config.watch >= 0, "0 or more"),
+        ("dims.heads", dims.heads, dims.heads >= 1 and dims.width % (2 * dims.heads) == 0,
+         f"a number that shares out dims.width={dims.width} evenly, into even parts"),
+        ("dims.phone_layer", dims.phone_layer, 1 <= dims.phone_layer <= dims.layers, f"1 to dims.layers={dims.layers}"),
+        ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
+         f"{config.features.num_features}, as many as `features` makes"),
+    ):  # fmt: skip
+        if not possible:
+            raise ConfigError(f"{name} is {value}; expected {expected}.")
 
 
 def start_from(model: ConformerCTC, checkpoint: str) -> None:
@@ -219,6 +247,10 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
     """Read the manifests: utterances, targets, and how often an epoch goes through each.
 
     Utterances without text, or longer than the last bucket, are left out.
+
+    Raises:
+        ConfigError: no manifests.
+        DataError: a manifest cannot be read or is no training part, or nothing is left.
     """
     if not config.manifests:
         raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
@@ -237,6 +269,10 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
                 utterances.append(utterance)
                 examples.append(Example(tuple(characters.encode(text)), spoken(text, dictionary, phones)))
                 times.append(count)
+    if not utterances:
+        raise DataError(
+            f"no utterance of the manifests can be trained on: none has text in a to z and at most {limit:.1f} s."
+        )
     return utterances, examples, times
 
 
@@ -267,7 +303,7 @@ def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utteranc
     """Take about `count` utterances, evenly spread, out of training to watch it by; and the numbers of the others."""
     if not count:
         return [], list(range(len(utterances)))
-    step = max(1, len(utterances) // count)
+    step = max(2, len(utterances) // count)  # of a small corpus half at most
     return list(utterances[::step]), [number for number in range(len(utterances)) if number % step]
 
 
@@ -317,10 +353,11 @@ class Watch:
     @torch.inference_mode()
     def text(self, number: int) -> str:
         """One watched utterance, decoded greedily at the widest chunk."""
-        from vivavoce.dsp.features import features
-
         assert self.store is not None
-        log_mel = self.padding.pad(features(self.store[number], self.config.features))
+        waveform = self.store[number]
+        if len(waveform) < self.config.features.win_length:
+            waveform = np.pad(waveform, (0, self.config.features.win_length - len(waveform)))
+        log_mel = self.padding.pad(features(waveform, self.config.features))
         batch = torch.from_numpy(log_mel).unsqueeze(0).to(self.device)
         frames = torch.tensor([len(log_mel) // SUBSAMPLING], device=self.device)
         output = self.model(batch, frames, max(self.config.chunk_frames))
