@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +102,22 @@ def test_our_fault_is_said_to_be_ours(
     monkeypatch.setattr(sys, "argv", ["viva", "inspect"])
     with pytest.raises(ZeroDivisionError):
         module.main()
+
+
+def test_a_full_device_is_not_our_fault(viva: Viva, failing: Callable[[BaseException], None]) -> None:
+    failing(OSError(errno.ENOSPC, "No space left on device"))
+    done = viva("inspect")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: no space is left")
+
+
+def test_names_that_are_not_unicode_can_be_printed(viva: Viva, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = typer.Typer()
+    app.command()(lambda: print(json.dumps({"audio": "latin \udce9.wav"}, ensure_ascii=False)))
+    monkeypatch.setattr(module, "load_command", lambda name: typer.main.get_command(app))
+    done = viva("inspect")
+    assert done.code == 0
+    assert json.loads(done.out) == {"audio": "latin \udce9.wav"}
 
 
 def test_an_interrupt_is_130(viva: Viva, failing: Callable[[BaseException], None]) -> None:

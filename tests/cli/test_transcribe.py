@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from vivavoce.cli.transcribe import output_paths
+from vivavoce.cli.transcribe import _total_seconds, output_paths
 from vivavoce.runtime.recognizer import Recognizer
 
 Babble = Callable[..., np.ndarray]
@@ -104,6 +105,32 @@ def test_broken_recordings_do_not_stop_the_others(
             assert sum(name in line for line in failures) == 1, name
         assert all(line.startswith("error: ") for line in failures)
         assert "Traceback" not in done.err
+
+
+def test_names_out_of_the_common(viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    """Too long a name is a failure among others, and one that is no Unicode can be written as JSON."""
+    odd = os.fsdecode(b"latin \xe9.wav")
+    try:
+        (home / odd).write_bytes((home / "one.wav").read_bytes())
+    except OSError:
+        pytest.skip("the file system refuses such names")
+    long = "x" * 300 + ".wav"
+    done = viva("transcribe", "--bundle", tiny_bundle, "-o", "all.jsonl", long, odd)
+    assert done.code == 2
+    assert done.err.splitlines()[1:] == [f"error: {long} cannot be opened: File name too long."]
+    row = json.loads((home / "all.jsonl").read_text(encoding="utf-8"))
+    assert (row["audio"], row["text"]) == (odd, texts["one.wav"])
+    done = viva("transcribe", "--bundle", tiny_bundle, "-o", "folder", odd)
+    assert (done.code, len(list((home / "folder").iterdir()))) == (0, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_named_pipe(viva: Viva, home: Path, tiny_bundle: Path, texts: dict[str, str]) -> None:
+    os.mkfifo(home / "pipe")
+    content = (home / "one.wav").read_bytes()
+    threading.Thread(target=lambda: (home / "pipe").write_bytes(content), daemon=True).start()
+    assert _total_seconds(["one.wav", "pipe"]) is None  # and left it alone
+    assert viva("transcribe", "--bundle", tiny_bundle, "pipe") == (0, texts["one.wav"] + "\n", "")
 
 
 def test_a_single_broken_recording(viva: Viva, home: Path, tiny_bundle: Path) -> None:
