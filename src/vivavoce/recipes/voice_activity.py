@@ -95,7 +95,7 @@ class Config:
     rule: SpeechRule = field(default_factory=SpeechRule)
     scenes: SceneConfig = field(default_factory=SceneConfig)
     hours_each: float = 0.6
-    updates: int = 900
+    updates: int = 1500
     batch: int = 12
     peak_rate: float = 4e-3
     warmup: int = 50
