@@ -113,3 +113,42 @@ def test_impossible_settings() -> None:
         BundleSettings(precision="int4")
     with pytest.raises(ConfigError, match="chunk_frames is 0"):
         BundleSettings(chunk_frames=0)
+
+
+def test_a_new_export_keeps_the_card_and_the_language_model(
+    model: ConformerCTC, tests: list[Utterance], quick: dict[str, float], tmp_path: Path
+) -> None:
+    from vivavoce.decoding.ngram import NgramModel
+    from vivavoce.decoding.ngram_counts import count_ngrams, number_words
+    from vivavoce.decoding.ngram_training import estimate
+    from vivavoce.decoding.word_scorer import Weights
+    from vivavoce.runtime.bundle import attach_language_model
+
+    quick.update(fp32=0.1, int8=0.1)
+    folder, settings = tmp_path / "bundle", BundleSettings(chunk_frames=4)
+    write_bundle(model, FeatureConfig(), folder, settings, tests, {})
+    assert load_bundle(folder).language_model is None
+    text = number_words([["a", "b"], ["b", "a", "c"]] * 3)
+    NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, 2), [0, 0]).tables).save(tmp_path / "some.lm")
+    attach_language_model(folder, tmp_path / "some.lm", Weights(model=0.7))
+    (folder / "MODEL_CARD.md").write_text("words")
+    before = load_bundle(folder).language_model
+    facts = write_bundle(model, FeatureConfig(), folder, settings, tests, {})
+    assert before is not None
+    assert load_bundle(folder).language_model == before
+    assert facts["language_model"]["weights"]["model"] == 0.7
+    assert (folder / "MODEL_CARD.md").read_text() == "words"
+    assert sorted(path.name for path in folder.iterdir()) == ["MODEL_CARD.md", "bundle.json", "model.onnx", "words.lm"]
+
+
+def test_chunks_must_agree_with_the_whole(
+    model: ConformerCTC,
+    tests: list[Utterance],
+    quick: dict[str, float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bundle_writer, "compare", lambda *_: Parity(1e-6, 0.5))
+    with pytest.raises(ModelError, match=r"differs in chunks from itself by 5\.00e-01"):
+        write_bundle(model, FeatureConfig(), tmp_path / "bundle", BundleSettings(), tests, {})
+    assert not (tmp_path / "bundle").exists()
