@@ -29,7 +29,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -45,7 +45,7 @@ from vivavoce.decoding.ngram_counts import count_ngrams, number_words
 from vivavoce.decoding.ngram_pruning import prune_by_entropy
 from vivavoce.decoding.ngram_text import read_words
 from vivavoce.decoding.ngram_training import estimate
-from vivavoce.decoding.word_beam import WordSearch
+from vivavoce.decoding.word_beam import BEAM_FLOOR, TOKEN_FLOOR, WordSearch
 from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.decoding.words import token_words
 from vivavoce.metrics.error_rate import error_rate
@@ -69,11 +69,17 @@ class Task:
     arpa: Path | None
     weights: Weights
     frame_seconds: float
+    floors: tuple[float, float]
 
     def vocabulary(self) -> list[str]:
         assert self.arpa is not None
         spelled = set(self.alphabet.tokens)
-        return [word for word in NgramModel.load(self.arpa).vocabulary[3:] if spelled.issuperset(word)]
+        return [word for word in load(self.arpa).vocabulary[3:] if spelled.issuperset(word)]
+
+
+@cache
+def load(arpa: Path) -> NgramModel:
+    return NgramModel.load(arpa)
 
 
 def synthesize(rng: np.random.Generator, text: str, alphabet: Alphabet) -> np.ndarray:
@@ -81,28 +87,28 @@ def synthesize(rng: np.random.Generator, text: str, alphabet: Alphabet) -> np.nd
     tokens = alphabet.encode(text)
     frames = round(len(tokens) * 25 / 14) + 10
     logits = rng.standard_normal((frames, len(alphabet)))
-    logits[:, alphabet.blank_id] += 10.0
+    logits[:, alphabet.blank_id] += 12.0
     places = np.sort(rng.choice(np.arange(3, frames - 3), len(tokens), replace=False))
     for place, token in zip(places.tolist(), tokens, strict=True):
-        sound = logits[place]
-        sound[alphabet.blank_id] -= 10.0
+        sound, letter = logits[place], alphabet.tokens[token]
+        sound[alphabet.blank_id] -= 12.0
         sound[token] += 9.0
-        chance = rng.random()
-        if chance < 0.16:  # a letter that sounds alike, which may well win
-            others = [other for group in ALIKE if alphabet.tokens[token] in group for other in group]
+        chance = rng.random() * (4.0 if letter == " " else 1.0)  # words are seldom run together
+        if chance < 0.12:  # a letter that sounds alike, which may well win
+            others = [other for group in ALIKE if letter in group for other in group]
             if others:
                 sound[alphabet.encode(rng.choice(others))[0]] += rng.uniform(6.0, 10.5)
-        elif chance < 0.26:  # nothing
-            sound[alphabet.blank_id] += rng.uniform(6.0, 10.5)
-        elif chance < 0.30:  # anything
+        elif chance < 0.17:  # nothing
+            sound[alphabet.blank_id] += rng.uniform(8.0, 12.5)
+        elif chance < 0.19:  # anything
             sound[rng.integers(1, len(alphabet))] += rng.uniform(6.0, 10.5)
         if place + 1 < frames and place + 1 not in places:
             chance = rng.random()
             if chance < 0.25:  # it lasts
                 logits[place + 1, token] += 9.0
-                logits[place + 1, alphabet.blank_id] -= 10.0
-            elif chance < 0.29:  # one letter more
-                logits[place + 1, rng.integers(1, len(alphabet))] += rng.uniform(6.0, 11.0)
+                logits[place + 1, alphabet.blank_id] -= 12.0
+            elif chance < 0.27:  # one letter more
+                logits[place + 1, rng.integers(1, len(alphabet))] += rng.uniform(8.0, 13.0)
     return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
 
 
@@ -123,7 +129,7 @@ def synthetic(options: argparse.Namespace, folder: Path) -> Task:
     rng = np.random.default_rng(1)
     log_probs = [synthesize(rng, text, alphabet) for text in spoken]
     seconds = FRAME_SECONDS * sum(map(len, log_probs))
-    return Task(alphabet, log_probs, spoken, seconds, arpa, _weights(options), FRAME_SECONDS)
+    return Task(alphabet, log_probs, spoken, seconds, arpa, _weights(options), FRAME_SECONDS, options.floors)
 
 
 def listen(options: argparse.Namespace) -> Task:
@@ -142,7 +148,16 @@ def listen(options: argparse.Namespace) -> Task:
         seconds += utterance.duration_seconds
     references = [normalize_for_scoring(utterance.text) for utterance in utterances]
     bundle = recognizer.bundle
-    return Task(bundle.tokens, log_probs, references, seconds, options.model, _weights(options), bundle.frame_seconds)
+    return Task(
+        bundle.tokens,
+        log_probs,
+        references,
+        seconds,
+        options.model,
+        _weights(options),
+        bundle.frame_seconds,
+        options.floors,
+    )
 
 
 def _weights(options: argparse.Namespace) -> Weights:
@@ -153,7 +168,7 @@ def ours(task: Task, beam: int, scorer: WordScorer, times: bool = True) -> Read:
     """Text, and besides, as pyctcdecode does, the words' times and confidences."""
 
     def read(log_probs: np.ndarray) -> str:
-        search = WordSearch(scorer, beam)
+        search = WordSearch(scorer, beam, *task.floors)
         search.accept(log_probs)
         readings = search.hypotheses()
         if not times:
@@ -228,7 +243,7 @@ def candidates(task: Task, beam: int, with_model: bool) -> dict[str, Read]:
     found: dict[str, Read] = {}
     if with_model:
         assert task.arpa is not None
-        scorer = WordScorer(task.alphabet, NgramModel.load(task.arpa), task.weights)
+        scorer = WordScorer(task.alphabet, load(task.arpa), task.weights)
         found["vivavoce"] = ours(task, beam, scorer)
         found["vivavoce, text only"] = ours(task, beam, scorer, times=False)
     else:
@@ -279,9 +294,12 @@ def main() -> None:
     parser.add_argument("--synthetic", type=int, default=0, help="make posteriors of so many sentences instead")
     parser.add_argument("--sentences", type=int, default=100_000, help="that a model is made of if none is given")
     parser.add_argument("--beams", default="16,50,100", help="prefixes kept (default 16,50,100)")
-    parser.add_argument("--model-weight", type=float, default=0.5, help="factor of the model's logarithms")
-    parser.add_argument("--word-bonus", type=float, default=1.0, help="added for every word")
-    parser.add_argument("--unknown", type=float, default=-6.0, help="added for every unknown word")
+    parser.add_argument("--model-weight", type=float, default=Weights.model, help="factor of the model's logarithms")
+    parser.add_argument("--word-bonus", type=float, default=Weights.word, help="added for every word")
+    parser.add_argument("--unknown", type=float, default=Weights.unknown, help="added for every unknown word")
+    parser.add_argument(
+        "--floors", nargs=2, type=float, default=(TOKEN_FLOOR, BEAM_FLOOR), help="of tokens and of the beam, ours alone"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="turns of each candidate")
     parser.add_argument("--only", default="", help="cases whose name holds this text")
     options = parser.parse_args()

@@ -59,7 +59,7 @@ def test_a_wide_beam_equals_the_enumeration(frames: int, vocabulary: int, blank_
 
 def test_the_probability_of_a_text_is_that_of_torchs_ctc_loss() -> None:
     log_probs = spiky_log_probs(np.random.default_rng(5), 80, 29)
-    best = ctc_beam(log_probs, beam_size=400, token_floor=0.0, beam_floor=0.0, blank_ceiling=1.0)[0]
+    best = ctc_beam(log_probs, beam_size=100, token_floor=0.0, beam_floor=0.0, blank_ceiling=1.0)[0]
     loss = torch.nn.functional.ctc_loss(
         torch.from_numpy(log_probs)[:, None],
         torch.tensor([best.token_ids]),
@@ -81,9 +81,9 @@ def test_several_alignments_outweigh_the_best_path() -> None:
 
 
 def test_the_shortcuts_keep_the_best_text() -> None:
-    for seed in range(10):
+    for seed in range(6):
         log_probs = spiky_log_probs(np.random.default_rng(seed), 120, 29)
-        exact = ctc_beam(log_probs, beam_size=200, token_floor=0.0, beam_floor=0.0, blank_ceiling=1.0)[0]
+        exact = ctc_beam(log_probs, beam_size=50, token_floor=0.0, beam_floor=0.0, blank_ceiling=1.0)[0]
         quick = ctc_beam(log_probs)[0]
         assert quick.token_ids == exact.token_ids
         assert quick.log_prob == pytest.approx(exact.log_prob, abs=0.05)

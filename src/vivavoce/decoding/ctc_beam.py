@@ -269,7 +269,8 @@ class PrefixSearch:
         self.beam = kept
 
     def _extend(self, probs: list[float], offered: list[int], best: float) -> tuple[list[Prefix], float]:
-        """Give each token's share to the children of the beam; returns those that had none yet, and the best value."""
+        """Give each token's share to the children of the beam; returns those that got one, and the best of these and
+        `best`."""
         beam, prefixes, repeatable, highest = self.beam, self.prefixes, self.repeatable, self.highest_gain
         beam_floor = self.beam_floor
         reached: list[Prefix] = []
@@ -289,10 +290,7 @@ class PrefixSearch:
                     share = prefix.in_blank if token != repeatable else 0.0
                 child = prefixes.get(prefix.base + token)
                 if child is not None:
-                    value = share * prob * child.gain
-                    if not child.incoming:
-                        reached.append(child)
-                    child.incoming += value
+                    child.incoming = value = share * prob * child.gain
                 else:
                     gain, log_gain, context = prefix.context[token]
                     value = share * prob * gain
@@ -304,7 +302,7 @@ class PrefixSearch:
                     child.log_gain = prefix.log_gain + log_gain
                     child.incoming = value
                     prefixes[prefix.base + token] = child
-                    reached.append(child)
+                reached.append(child)
                 if value > best:
                     best = value
                     floor = best * beam_floor

@@ -5,8 +5,9 @@ on the prefix alone and is looked up once, when the prefix first appears. Spaces
 are one text with one space: a reading is its words, and its probability that of all alignments of all such spellings.
 
 Times come from the same search: it knows when each prefix of a reading was alive, and within these bounds the likeliest
-alignment is found in little time. The confidence of a word says how sure the sound is of its letters, times how much of
-the beam reads this word here; a language model that overrules the sound is not sure.
+alignment is found in little time. The confidence of a word is the share of the beam that reads this word here: it tells
+right words from wrong ones better than the probabilities of the letters do, alone or multiplied with it, since a model
+that mends a letter is mostly right.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from vivavoce.decoding.word_scorer import WordContext, WordScorer
 Array = np.ndarray
 
 BEAM_SIZE = 50
-TOKEN_FLOOR = 2e-3
-BEAM_FLOOR = 1e-6
+TOKEN_FLOOR = 5e-3
+BEAM_FLOOR = 5e-5
 BLANK_CEILING = 0.999
 _DOUBT = 1e-3  # readings of a lesser share say nothing about confidence
+_LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -129,19 +131,23 @@ class WordSearch(PrefixSearch):
 
         Args:
             ends: whether the text ends here. Readings that differ by a last space are then one. If not, each has a
-                `context`; they are ranked as if their last words were whole, but the contexts leave them open, and what
-                a whole last word brings is `scorer.end(context, sentence=False)`.
+                `context`, and they are ranked as if their last words were whole, so pieces should end between words;
+                but the contexts leave them open, and what a whole last word brings is
+                `scorer.end(context, sentence=False)`.
         """
+        ended = [self.scorer.end(prefix.context, ends) for prefix in self.beam]
+        if max(ended) == -math.inf:
+            # Every last word is one that must not be; better an unfinished word than nothing.
+            ended = [0.0] * len(ended)
         together: dict[Prefix, list[tuple[float, float, Prefix]]] = {}
-        for prefix in self.beam:
-            acoustic = math.log(prefix.both) + self.log_scale - prefix.log_gain
-            score = acoustic + prefix.log_gain + self.scorer.end(prefix.context, ends)
-            if score == -math.inf:
-                continue  # its last word is one that must not be
+        for prefix, end in zip(self.beam, ended, strict=True):
+            if end == -math.inf:
+                continue
+            log_prob = math.log(prefix.both) + self.log_scale
             text = prefix
             if ends and prefix.last == self.repeatable and prefix.parent is not None:
                 text = prefix.parent
-            together.setdefault(text, []).append((score, acoustic, prefix))
+            together.setdefault(text, []).append((log_prob + end, log_prob - prefix.log_gain, prefix))
         found = []
         for text, parts in together.items():
             score, acoustic = _log_sum([part[0] for part in parts]), _log_sum([part[1] for part in parts])
@@ -158,21 +164,20 @@ class WordSearch(PrefixSearch):
 
         Returns:
             Tokens as `decoding.words.token_words` takes them. The frames are those of the likeliest alignment.
-            `log_probs` are the tokens' mean log-probabilities over their frames, plus the logarithm of their word's
-            share: how much of the probability of all `hypotheses` reads this word here.
+            The `log_probs` of letters are the logarithm of their word's share, how much of the probability of all
+            `hypotheses` reads this word here; those of spaces are their mean log-probabilities over their frames.
         """
         if not hypotheses:
             return join_results([])
         chosen = hypotheses[number]
         result = self._align(chosen._likeliest, len(chosen.token_ids))
         shares = self._shares(hypotheses, number)
-        if shares.min(initial=1.0) == 1.0:
-            return result
         in_word = result.token_ids != self.scorer.boundary
         # The word of each letter: how many words have begun before it.
         begins = in_word & np.concatenate(([True], ~in_word[:-1]))
-        log_shares = np.log(np.maximum(shares, 1e-30))[np.maximum(np.cumsum(begins) - 1, 0)]
-        return replace(result, log_probs=(result.log_probs + np.where(in_word, log_shares, 0.0)).astype(np.float32))
+        number_of_word = np.maximum(np.cumsum(begins) - 1, 0)
+        log_shares = np.log(np.maximum(shares, _LEAST_SHARE))[number_of_word] if len(shares) else 0.0
+        return replace(result, log_probs=np.where(in_word, log_shares, result.log_probs).astype(np.float32))
 
     def _shares(self, hypotheses: Sequence[WordHypothesis], number: int) -> Array:
         """(words,) how much of the probability of all readings holds each word of one of them."""

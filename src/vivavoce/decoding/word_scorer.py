@@ -49,7 +49,7 @@ class Weights:
     model: float = 0.5
     end: float = 0.0
     word: float = 1.0
-    unknown: float = -6.0
+    unknown: float = -10.0
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
@@ -175,7 +175,10 @@ class WordScorer:
                 score += node.best
             elif self._lexicon is not None:
                 score += self._unknown_ahead + self.weights.unknown
-            after = WordContext(self, context.state, node, True, score, hot)
+            if node is None and context.node is None and context.within and hot is context.hot:
+                after = context  # outside the vocabulary, one letter is like another
+            else:
+                after = WordContext(self, context.state, node, True, score, hot)
         # Into a word that must not be: -inf. What would come behind it is never asked.
         log_gain = score - context.ahead + bonus
         return math.exp(log_gain), log_gain, after
