@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,16 @@ def test_wrong_wishes(viva: Viva, tmp_path: Path, tiny_bundle: Path) -> None:
     done = viva("evaluate", "--bundle", tiny_bundle, tmp_path / "absent.jsonl")
     assert done.code == 2
     assert "absent.jsonl is not a file" in done.err
+
+
+def test_results_can_be_recorded(viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance]) -> None:
+    folder = shutil.copytree(tiny_bundle, tmp_path / "copy")
+    write_manifest(tmp_path / "test.jsonl", answers)
+    for decoder in ("greedy", "beam"):
+        assert viva("evaluate", "--bundle", folder, "--record", "--decoder", decoder, tmp_path / "test.jsonl").code == 0
+    accuracy = json.loads((folder / "bundle.json").read_text())["accuracy"]
+    assert set(accuracy) == {"greedy", "beam"}
+    assert [row["test_set"] for row in accuracy["greedy"]] == ["made0/test", "made1/test", "all"]
+    assert accuracy["greedy"][2]["word_error_rate"] == 0.0
+    assert accuracy["greedy"][2]["interval_95"] == [0.0, 0.0]
+    assert Recognizer(folder).transcribe(answers[0].audio).text == answers[0].text

@@ -17,6 +17,7 @@ from vivavoce.errors import ConfigError, DataError, VivaError
 
 if TYPE_CHECKING:
     from vivavoce.data.manifest import Utterance
+    from vivavoce.evaluation.reports import Row
 
 
 def evaluate(
@@ -30,6 +31,9 @@ def evaluate(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Also write report.md, report.json, utterances.jsonl here."),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the word errors into the bundle's bundle.json, too.")
+    ] = False,
     form: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="What to print: markdown or json.")
     ] = "markdown",
@@ -67,6 +71,7 @@ def evaluate(
     """
     from vivavoce.evaluation.recordings import audio_of
     from vivavoce.evaluation.reports import wer_report
+    from vivavoce.runtime.bundle import record_accuracy
     from vivavoce.runtime.recognizer import Recognizer
 
     if form not in ("markdown", "json"):
@@ -98,8 +103,21 @@ def evaluate(
     report = wer_report(pairs, facts)
     if output is not None:
         report.write(output)
+    if record and not failures:
+        record_accuracy(recognizer.bundle, recognizer.decoder, [_recorded(row) for row in report.rows])
     typer.echo(report.markdown() if form == "markdown" else json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     _complain(failures, len(utterances))
+
+
+def _recorded(row: Row) -> dict[str, object]:
+    """A row of the report as a bundle keeps it; rates are shares."""
+    return {
+        "test_set": row.name,
+        "utterances": row.utterances,
+        "word_error_rate": round(row.wer.value, 5),
+        "interval_95": [round(row.wer.low, 5), round(row.wer.high, 5)],
+        "character_error_rate": round(row.cer, 5),
+    }
 
 
 def choose(manifests: Sequence[Path], limit: int) -> list[Utterance]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -159,6 +159,17 @@ def attach_language_model(folder: str | Path, model: str | Path, weights: Weight
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
         "weights": asdict(weights),
     }
+    _write(folder, facts)
+
+
+def record_accuracy(bundle: Bundle, decoder: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put measured word errors into a bundle's own bundle.json, in place of those that the decoder had before."""
+    facts = _read(bundle.folder)
+    facts.setdefault("accuracy", {})[decoder] = list(rows)
+    _write(bundle.folder, facts)
+
+
+def _write(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
