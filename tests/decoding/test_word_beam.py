@@ -219,6 +219,28 @@ def test_cuts_leave_no_trace(cuts: list[int]) -> None:
     np.testing.assert_allclose(one.log_probs, many.log_probs)
 
 
+def test_a_fork_goes_on_by_itself() -> None:
+    scorer = WordScorer(LETTERS, train(TALK))
+    log_probs = spiky_log_probs(np.random.default_rng(2), "the dog ate the cat on a mat", doubt=0.6)
+    other_end = spiky_log_probs(np.random.default_rng(3), " he had a hat", doubt=0.6)
+    for cut in (0, 1, 20, len(log_probs)):
+        search = WordSearch(scorer)
+        search.accept(log_probs[:cut])
+        fork = search.fork()
+        fork.accept(other_end)
+        search.accept(log_probs[cut:])
+        for found, heard in (
+            (search, log_probs),
+            (fork, np.concatenate([log_probs[:cut], other_end])),
+        ):
+            whole = WordSearch(scorer)
+            whole.accept(heard)
+            expected, readings = whole.hypotheses(), found.hypotheses()
+            assert [reading.token_ids for reading in readings] == [reading.token_ids for reading in expected]
+            assert [r.log_score for r in readings] == pytest.approx([r.log_score for r in expected])
+            np.testing.assert_array_equal(found.timed(readings).start_frames, whole.timed(expected).start_frames)
+
+
 def test_pieces_between_pauses_read_as_the_whole() -> None:
     """The best reading's context is enough where the pieces are clear."""
     scorer = WordScorer(LETTERS, train(TALK), hotwords=Hotwords({"mat he": 3.0}))

@@ -12,10 +12,11 @@ Source: Hannun et al., "First-pass large vocabulary continuous speech recognitio
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -214,6 +215,23 @@ class PrefixSearch:
     def results(self) -> list[BeamResult]:
         """The beam, likeliest first."""
         return [BeamResult(prefix.token_ids(), math.log(prefix.both) + self.log_scale) for prefix in self.beam]
+
+    def fork(self) -> Self:
+        """A search that stands where this one does and goes on by itself."""
+        other = copy.copy(self)
+        twins: dict[Prefix, Prefix] = {}
+        for leaf in self.beam:
+            parent = None
+            for prefix in leaf.chain():
+                twin = twins.get(prefix)
+                if twin is None:
+                    twin = twins[prefix] = copy.copy(prefix)
+                    twin.parent = parent
+                parent = twin
+        other.root = twins[self.root]
+        other.beam = [twins[prefix] for prefix in self.beam]
+        other.prefixes = {twin.parent.base + twin.last: twin for twin in twins.values() if twin.parent is not None}
+        return other
 
     def _end_runs(self) -> None:
         """What sure blanks do: every alignment now ends in one."""

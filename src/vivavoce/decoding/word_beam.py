@@ -126,6 +126,12 @@ class WordSearch(PrefixSearch):
             )
         super().accept(log_probs)
 
+    def fork(self) -> WordSearch:
+        """A search that stands where this one does and goes on by itself."""
+        other = super().fork()
+        other._rows = self._rows.copy()
+        return other
+
     def hypotheses(self, ends: bool = True) -> list[WordHypothesis]:
         """The readings of what was heard so far, best first; the search may go on.
 
