@@ -4,9 +4,9 @@
     python bench/hotwords.py --weight 12 --bundle my-bundle manifests/librispeech-test.jsonl
 
 Rare are words of four letters and more that the bundle's language model does not know, or knows as one word in a
-million or less: names, mostly. Of the sentences that hold one, at most --sentences are taken, evenly spread, and the rare
-words of all of them are given together. Counted are: rare words that were heard (recall), hotwords that were heard where
-they were not said, and the errors in all other words.
+million or less: names, mostly. Of the sentences that hold one, at most --sentences are taken, evenly spread, and the
+rare words of all of them are given together. Counted are: rare words that were heard (recall), hotwords that were
+heard where they were not said, and the errors in all other words.
 """
 
 from __future__ import annotations
