@@ -241,5 +241,5 @@ def test_silence_fills_no_memory(scorer: WordScorer) -> None:
     stream = WordStream(scorer)
     silence = np.tile(np.log([0.9999, 1e-5, 1e-5, 1e-5, 7e-5]).astype(np.float32), (5000, 1))
     assert len(stream.accept(silence).token_ids) == 0
-    assert (stream._piece, stream._count) == ([], 0)
+    assert (stream._count, stream._search.frames) == (0, 0)
     assert len(stream.finish().token_ids) == 0

@@ -21,9 +21,9 @@ from vivavoce.metrics.error_rate import error_rate
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.normalize import normalize_for_scoring
 
-MODEL_FACTORS = (0.3, 0.45, 0.6, 0.75, 0.9)
+MODEL_FACTORS = (0.25, 0.4, 0.55, 0.7)
 WORD_BONUSES = (0.0, 1.0, 2.0, 3.0)
-UNKNOWN = (-10.0, -6.0, -3.0)
+UNKNOWN = (-20.0, -14.0, -10.0, -6.0, -3.0)
 
 
 @dataclass(frozen=True)

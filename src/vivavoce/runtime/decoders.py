@@ -178,23 +178,18 @@ class WordStream:
 
     def fork(self) -> WordStream:
         """A decoder that stands where this one does and goes on by itself."""
-        other = WordStream(self.scorer, self.beam_size)
-        other._begin(self._start, self._first_frame)
-        other._count, other._quiet = self._count, self._quiet
-        for frames in self._piece:  # a search cannot be copied; done again, it ends in the same state
-            other._take(frames)
+        other = copy.copy(self)
+        other._search = self._search.fork()
         return other
 
     def _begin(self, start: WordContext | None, first_frame: int) -> None:
         self._start, self._first_frame = start, first_frame
         self._search = WordSearch(self.scorer, self.beam_size, start=start)
-        self._piece: list[Array] = []
         self._count = self._quiet = 0
 
     def _take(self, frames: Array) -> None:
         if len(frames):
             self._search.accept(frames)
-            self._piece.append(frames)
 
     def _close(self) -> GreedyResult:
         tokens, context = self._best(ends=False)
