@@ -1,4 +1,5 @@
-"""The default recogniser on one thread: real-time factor, start-up and peak memory, on short files and on an hour.
+"""The default recogniser on one thread: real-time factor, start-up and peak memory, on short files and on an hour,
+greedily and with its language model.
 
     python bench/realtime.py                     the bundle inside the package
     python bench/realtime.py --bundle my-bundle
@@ -30,8 +31,8 @@ PROCESS = """
 import json, sys, time
 began, began_cpu = time.perf_counter(), time.process_time()
 from vivavoce.runtime.recognizer import Recognizer
-bundle, chunk, *files = json.loads(sys.argv[1])
-recognizer = Recognizer(bundle)
+bundle, decoder, chunk, *files = json.loads(sys.argv[1])
+recognizer = Recognizer(bundle, decoder=decoder)
 opened = time.perf_counter() - began
 recognizer.transcribe(files[0])
 first = time.perf_counter() - began
@@ -61,25 +62,29 @@ if chunk:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", help="bundle to measure; the package's own if not given")
+    parser.add_argument("--decoder", nargs="+", default=["greedy", "words"], help="default: greedy words")
     parser.add_argument("--rounds", type=int, default=5, help="fresh processes for each row (default 5)")
     options = parser.parse_args()
     os.environ.update(dict.fromkeys(timing.THREAD_VARIABLES, "1"))
     print(f"{timing.machine()}, 1 thread, load {os.getloadavg()[0]:.2f}")
     with tempfile.TemporaryDirectory() as folder:
         short, hour = write_audio(Path(folder))
-        rows = [row("64 files of 2 to 6 s", short, options), row("one file of 60 minutes", [hour], options)]
-        timing.print_table(rows)
-        stream = process(options.bundle, SAMPLE_RATE // 10, [hour])[1]
-        print(
-            f"\nlive, fed 100 ms at a time, the text read each time: {stream['median_ms']:.2f} ms a piece (median), "
-            f"{stream['p99_ms']:.1f} ms (99th percentile, a chunk is computed), real-time factor {stream['total']:.4f}"
-        )
+        audio = (("64 files of 2 to 6 s", short), ("one file of 60 minutes", [hour]))
+        timing.print_table([row(decoder, *what, options) for decoder in options.decoder for what in audio])
+        for decoder in options.decoder:
+            stream = process(options.bundle, decoder, SAMPLE_RATE // 10, [hour])[1]
+            print(
+                f"\nlive, {decoder}, fed 100 ms at a time, the text read each time: {stream['median_ms']:.2f} ms a piece "
+                f"(median), {stream['p99_ms']:.1f} ms (99th percentile, a chunk is computed), real-time factor "
+                f"{stream['total']:.4f}"
+            )
 
 
-def row(name: str, files: list[str], options: argparse.Namespace) -> dict[str, object]:
+def row(decoder: str, name: str, files: list[str], options: argparse.Namespace) -> dict[str, object]:
     """Medians over fresh processes."""
-    runs = [process(options.bundle, 0, files)[0] for _ in range(options.rounds)]
+    runs = [process(options.bundle, decoder, 0, files)[0] for _ in range(options.rounds)]
     return {
+        "decoder": decoder,
         "audio": f"{name} ({runs[0]['seconds']:,.0f} s)",
         "real-time factor (CPU)": f"{median(run['cpu'] / run['seconds'] for run in runs):.5f}",
         "(wall clock)": f"{median(run['wall'] / run['seconds'] for run in runs):.5f}",
@@ -88,9 +93,9 @@ def row(name: str, files: list[str], options: argparse.Namespace) -> dict[str, o
     }
 
 
-def process(bundle: str | None, chunk: int, files: list[str]) -> list[dict[str, float]]:
+def process(bundle: str | None, decoder: str, chunk: int, files: list[str]) -> list[dict[str, float]]:
     """What a fresh process reports."""
-    command = [sys.executable, "-c", PROCESS, json.dumps([bundle, chunk, *files])]
+    command = [sys.executable, "-c", PROCESS, json.dumps([bundle, decoder, chunk, *files])]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)

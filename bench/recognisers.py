@@ -3,8 +3,8 @@
     python bench/recognisers.py manifests/librispeech-test.jsonl --limit 60
 
 pocketsphinx 5.1.1 runs with the acoustic and language model that its wheel brings, in a virtual environment of its own
-that is made for the run (or given by --peer-python). Ours runs the bundle inside the package, greedily and by beam
-search, without a language model. Everyone's text passes the same scoring normaliser; the real-time factor is CPU
+that is made for the run (or given by --peer-python). Ours runs the bundle inside the package: greedily, by beam search
+without a language model, and with its own. Everyone's text passes the same scoring normaliser; the real-time factor is CPU
 seconds on one thread over seconds of audio. Files are decoded to 16-bit samples beforehand, for all alike.
 """
 
@@ -99,6 +99,7 @@ def compare(manifest: Path, options: argparse.Namespace, peer: str, folder: Path
         [
             score("vivavoce, greedy", [sys.executable, "-c", OURS + REPORT, *arguments, "greedy"], utterances, seconds),
             score("vivavoce, beam", [sys.executable, "-c", OURS + REPORT, *arguments, "beam"], utterances, seconds),
+            score("vivavoce, words", [sys.executable, "-c", OURS + REPORT, *arguments, "words"], utterances, seconds),
             score(PEER.replace("==", " "), [peer, "-c", SPHINX + REPORT, str(listing)], utterances, seconds),
         ]
     )
