@@ -74,8 +74,8 @@ def main() -> None:
         for decoder in options.decoder:
             stream = process(options.bundle, decoder, SAMPLE_RATE // 10, [hour])[1]
             print(
-                f"\nlive, {decoder}, fed 100 ms at a time, the text read each time: {stream['median_ms']:.2f} ms a piece "
-                f"(median), {stream['p99_ms']:.1f} ms (99th percentile, a chunk is computed), real-time factor "
+                f"\nlive, {decoder}, fed 100 ms at a time, the text read each time: {stream['median_ms']:.2f} ms a "
+                f"piece (median), {stream['p99_ms']:.1f} ms (99th percentile, a chunk is computed), real-time factor "
                 f"{stream['total']:.4f}"
             )
 

@@ -4,8 +4,8 @@
 
 pocketsphinx 5.1.1 runs with the acoustic and language model that its wheel brings, in a virtual environment of its own
 that is made for the run (or given by --peer-python). Ours runs the bundle inside the package: greedily, by beam search
-without a language model, and with its own. Everyone's text passes the same scoring normaliser; the real-time factor is CPU
-seconds on one thread over seconds of audio. Files are decoded to 16-bit samples beforehand, for all alike.
+without a language model, and with its own. Everyone's text passes the same scoring normaliser; the real-time factor is
+CPU seconds on one thread over seconds of audio. Files are decoded to 16-bit samples beforehand, for all alike.
 """
 
 from __future__ import annotations
