@@ -80,6 +80,7 @@ def test_the_whole_way(home: Path) -> None:
         "updates": 240,
         "warmup": 20,
         "peak_rate": 4e-3,
+        "matrix_rate": 1e-2,
         "average_decay": 0.95,
         "batch_seconds": 30,
         "bucket_seconds": "1.5,2.5,4",

@@ -248,7 +248,7 @@ def test_the_default_bundle_hears_speech() -> None:
         line.split(" ", 1)
         for folder in {p.parent for p in paths}
         for file in folder.glob("*.txt")
-        for line in file.open()
+        for line in file.read_text(encoding="utf-8").splitlines()
     )
     recognizer = Recognizer(bundle)
     transcripts = [recognizer.transcribe(path) for path in paths]

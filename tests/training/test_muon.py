@@ -46,6 +46,7 @@ def main(target: str) -> None:
     torch.distributed.init_process_group("gloo")
     matrices = start()
     torch.save(walk(Muon(matrices, lr=0.02), matrices), f"{target}/{torch.distributed.get_rank()}.pt")
+    torch.distributed.barrier()  # so that nobody leaves while another still talks to it
     torch.distributed.destroy_process_group()
 
 
