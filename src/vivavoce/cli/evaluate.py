@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vivavoce.cli.progress import listening
-from vivavoce.cli.transcribe import load_hotwords
+from vivavoce.cli.recognition import (
+    BundleFolder,
+    DecoderName,
+    HotwordsFile,
+    Jobs,
+    ProviderName,
+    Threads,
+    open_recognizer,
+)
 from vivavoce.errors import ConfigError, DataError, VivaError
 
 if TYPE_CHECKING:
@@ -24,9 +32,7 @@ def evaluate(
     manifests: Annotated[
         list[Path], typer.Argument(metavar="MANIFESTS", help="Made by `viva prepare`.", show_default=False)
     ],
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Bundle to measure; the package's own if not given.")
-    ] = None,
+    bundle: BundleFolder = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Also write report.md, report.json, utterances.jsonl here."),
@@ -37,14 +43,8 @@ def evaluate(
     form: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="What to print: markdown or json.")
     ] = "markdown",
-    decoder: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is."),
-    ] = "auto",
-    hotwords: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
-    ] = None,
+    decoder: DecoderName = "auto",
+    hotwords: HotwordsFile = None,
     chunk_frames: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Look-ahead in encoder frames; the bundle's own if not given."),
@@ -52,11 +52,9 @@ def evaluate(
     limit: Annotated[
         int, typer.Option(min=0, metavar="N", help="Only N utterances of each manifest, evenly spread; 0 for all.")
     ] = 0,
-    provider: Annotated[
-        str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
-    ] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processor threads for one recording.")] = 1,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")] = 1,
+    provider: ProviderName = "cpu",
+    threads: Threads = 1,
+    jobs: Jobs = 1,
 ) -> None:
     """Measure a bundle's word errors on test sets.
 
@@ -72,12 +70,11 @@ def evaluate(
     from vivavoce.evaluation.recordings import audio_of
     from vivavoce.evaluation.reports import wer_report
     from vivavoce.runtime.bundle import record_accuracy
-    from vivavoce.runtime.recognizer import Recognizer
 
     if form not in ("markdown", "json"):
         raise ConfigError(f"--format {form}: expected markdown or json.")
     utterances = choose(manifests, limit)
-    recognizer = Recognizer(bundle, threads, chunk_frames, decoder, load_hotwords(hotwords), provider=provider)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, chunk_frames)
     pairs: list[tuple[Utterance, str]] = []
     failures: list[VivaError] = []
     seconds, started = 0.0, time.process_time()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vivavoce.cli.transcribe import load_hotwords
+from vivavoce.cli.recognition import BundleFolder, DecoderName, HotwordsFile, ProviderName, open_recognizer
 from vivavoce.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,20 +46,10 @@ def listen(
         str | None, typer.Option(metavar="NAME", help="Microphone, by number or a part of its name.")
     ] = None,
     devices: Annotated[bool, typer.Option("--devices", help="List the microphones and stop.")] = False,
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Bundle to recognise with; the package's own if not given.")
-    ] = None,
-    decoder: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is."),
-    ] = "auto",
-    hotwords: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
-    ] = None,
-    provider: Annotated[
-        str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
-    ] = "cpu",
+    bundle: BundleFolder = None,
+    decoder: DecoderName = "auto",
+    hotwords: HotwordsFile = None,
+    provider: ProviderName = "cpu",
 ) -> None:
     """Show what is being said, while it is said. Ctrl-C ends it and prints the text.
 
@@ -72,7 +62,6 @@ def listen(
     look-ahead, the sound that is waited for, comes on top of it.
     """
     from vivavoce.audio.microphone import Microphone, list_microphones
-    from vivavoce.runtime.recognizer import Recognizer
 
     if devices:
         for line in list_microphones():
@@ -80,7 +69,7 @@ def listen(
         return
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
-    recognizer = Recognizer(bundle, 1, None, decoder, load_hotwords(hotwords), provider=provider)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider)
     rate = recognizer.bundle.sample_rate
     stream = recognizer.create_stream(live_chunk_frames=early_frames(recognizer, early_ms))
     captions = Captions(form)

@@ -6,15 +6,21 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
 
 from vivavoce.cli.progress import listening
+from vivavoce.cli.recognition import (
+    BundleFolder,
+    DecoderName,
+    HotwordsFile,
+    Jobs,
+    ProviderName,
+    Threads,
+    open_recognizer,
+)
 from vivavoce.errors import AudioError, ConfigError, VivaError
-
-if TYPE_CHECKING:
-    from vivavoce.decoding.hotwords import Hotwords
 
 # Recordings in a folder. Kinds that cannot be read are among them: they are reported, not passed over in silence.
 SUFFIXES = (
@@ -43,22 +49,12 @@ def transcribe(
             help="File, or folder for one file a recording, instead of standard output.",
         ),
     ] = None,
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Bundle to recognise with; the package's own if not given.")
-    ] = None,
-    decoder: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is."),
-    ] = "auto",
-    hotwords: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
-    ] = None,
-    provider: Annotated[
-        str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
-    ] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Processor threads for one recording.")] = 1,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")] = 1,
+    bundle: BundleFolder = None,
+    decoder: DecoderName = "auto",
+    hotwords: HotwordsFile = None,
+    provider: ProviderName = "cpu",
+    threads: Threads = 1,
+    jobs: Jobs = 1,
 ) -> None:
     """Turn recordings of any length, rate and channel count into text.
 
@@ -74,12 +70,11 @@ def transcribe(
     read are listed at the end, on standard error, and the exit code is then 2; the others are done all the same.
     """
     from vivavoce.cli.formats import render
-    from vivavoce.runtime.recognizer import Recognizer
 
     form = choose_form(form, output)
     paths, failures = expand(files)
     empty = len(failures)
-    recognizer = Recognizer(bundle, threads, None, decoder, load_hotwords(hotwords), provider=provider)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads)
     sources: list[str | BinaryIO] = [sys.stdin.buffer if path == "-" else path for path in paths]
     results = Results(paths, output, form, len(paths) + empty)
     with listening(len(paths), lambda: _total_seconds(paths)) as progress:
@@ -90,15 +85,6 @@ def transcribe(
             else:
                 results.add(number, render(result, form, paths[number]))
     report(failures, len(paths) + empty)
-
-
-def load_hotwords(path: Path | None) -> Hotwords | None:
-    """The phrases of a file; None where none is named."""
-    if path is None:
-        return None
-    from vivavoce.decoding.hotwords import Hotwords
-
-    return Hotwords.load(path)
 
 
 def choose_form(form: str | None, output: Path | None) -> str:

@@ -1,0 +1,43 @@
+"""What all commands that recognise speech have in common: their options, and the recogniser that these describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vivavoce.runtime.recognizer import Recognizer
+
+BundleFolder = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Bundle to recognise with; the package's own if not given.")
+]
+DecoderName = Annotated[
+    str, typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is.")
+]
+HotwordsFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
+]
+ProviderName = Annotated[
+    str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
+]
+Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Processor threads for one recording.")]
+Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")]
+
+
+def open_recognizer(
+    bundle: Path | None,
+    decoder: str,
+    hotwords: Path | None,
+    provider: str,
+    threads: int = 1,
+    chunk_frames: int | None = None,
+) -> Recognizer:
+    """The recogniser of these options."""
+    from vivavoce.decoding.hotwords import Hotwords
+    from vivavoce.runtime.recognizer import Recognizer
+
+    phrases = None if hotwords is None else Hotwords.load(hotwords)
+    return Recognizer(bundle, threads, chunk_frames, decoder, phrases, provider=provider)
