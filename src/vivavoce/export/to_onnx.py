@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -71,11 +73,6 @@ def export_onnx(model: ConformerCTC, path: str | Path) -> Path:
     Raises:
         ModelError: a weight is not finite.
     """
-    path = Path(path)
-    for name, tensor in model.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            raise ModelError(f"weight {name} is not finite; export a checkpoint from before the training diverged.")
-    stream = _Stream(model).eval()  # on the wrapper too: the exporter asks the outermost module for its mode
     batch, n = 2, 16
     d = model.dims
     example = (
@@ -94,25 +91,53 @@ def export_onnx(model: ConformerCTC, path: str | Path) -> Path:
         {1: b},
         {0: b},
     )
+    return write_graph(_Stream(model), example, path, INPUTS, OUTPUTS, shapes)
+
+
+def write_graph(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    path: str | Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    shapes: tuple[Any, ...] | None = None,
+) -> Path:
+    """Write a module's float32 graph, checked and without notes of this machine.
+
+    Args:
+        module: in any mode; it is exported as in evaluation.
+        example: arguments to trace it with; `shapes` says which of their axes may have other lengths, None: none.
+        path: the `.onnx` file to write; weights stand inside it.
+        inputs, outputs: their names.
+
+    Raises:
+        ModelError: a weight is not finite.
+    """
+    path = Path(path)
+    for name, tensor in module.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(
+                f"weight {name.partition('.')[2]} is not finite; export a checkpoint from before the training diverged."
+            )
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated parts
         torch.onnx.export(
-            stream,
+            module.eval(),
             example,
             str(path),
-            input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
+            input_names=list(inputs),
+            output_names=list(outputs),
             dynamic_shapes=shapes,
             dynamo=True,
             external_data=False,
             opset_version=20,
         )
-    tidy(path)
+    _tidy(path)
     return path
 
 
-def tidy(path: Path) -> None:
+def _tidy(path: Path) -> None:
     """Drop the exporter's notes (source lines of this machine among them) and check the graph."""
     model = onnx.load(path)
     for node in model.graph.node:

@@ -7,14 +7,10 @@ the same bits in every chunking (runtime/endpoint.py).
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import logging
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +23,7 @@ from torch import Tensor, nn
 from vivavoce import __version__
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError
-from vivavoce.export.to_onnx import tidy
+from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.voice_activity import TAPS, ActivityDims, ActivityState, VoiceActivityNet
 from vivavoce.runtime.activity_model import INPUTS, KIND, OUTPUTS, ActivityModel
 from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION
@@ -77,27 +73,8 @@ def export_activity_onnx(net: VoiceActivityNet, path: str | Path, block_frames: 
     Raises:
         ModelError: a weight is not finite.
     """
-    path = Path(path)
-    for name, tensor in net.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            raise ModelError(f"weight {name} is not finite; export a checkpoint from before the training diverged.")
-    stream = _Stream(net).eval()
     example = (torch.randn(1, block_frames, net.dims.n_features), *net.initial_state(1))
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter warns of its own deprecated parts
-        torch.onnx.export(
-            stream,
-            example,
-            str(path),
-            input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
-            dynamo=True,
-            external_data=False,
-            opset_version=20,
-        )
-    tidy(path)
-    return path
+    return write_graph(_Stream(net), example, path, INPUTS, OUTPUTS)
 
 
 def compare_activity(net: VoiceActivityNet, model: ActivityModel, seed: int = 0, blocks: int = 24) -> float:
