@@ -37,10 +37,10 @@ class WordTiming:
         ConfigError: a negative time, or a share outside of its range.
     """
 
-    lag_seconds: float = 0.13
-    trail_seconds: float = 0.06
-    pause_seconds: float = 0.2
-    share: float = 0.5
+    lag_seconds: float = 0.15
+    trail_seconds: float = 0.05
+    pause_seconds: float = 0.04
+    share: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.lag_seconds, self.trail_seconds, self.pause_seconds) < 0 or not 0 <= self.share <= 1:
