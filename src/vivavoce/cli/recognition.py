@@ -18,7 +18,7 @@ DecoderName = Annotated[
 ]
 HotwordsFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (8)."),
+    typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (4)."),
 ]
 ProviderName = Annotated[
     str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")

@@ -18,7 +18,7 @@ from vivavoce.errors import TextError
 from vivavoce.text.normalize import normalize_for_training
 
 BOUNDARY = " "
-DEFAULT_WEIGHT = 8.0
+DEFAULT_WEIGHT = 4.0
 HIGHEST_WEIGHT = 100.0  # e to this power is still a number, and nothing acoustic stands against it
 
 
@@ -81,7 +81,7 @@ class Hotwords:
 
     @classmethod
     def load(cls, path: str | Path) -> Hotwords:
-        """Read a UTF-8 file with one phrase a line, optionally a tab and its weight, else 8; empty lines and those that
+        """Read a UTF-8 file with one phrase a line, optionally a tab and its weight, else 4; empty lines and those that
         begin with # are left out.
 
         Raises:
