@@ -27,6 +27,7 @@ from vivavoce.data.manifest import Utterance, read_manifest
 from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.errors import ConfigError, DataError, TrainingError
+from vivavoce.export.from_onnx import load_from_bundle
 from vivavoce.metrics.error_rate import error_rate
 from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims, ctc_loss
 from vivavoce.text.alphabet import Alphabet
@@ -46,10 +47,10 @@ from vivavoce.training.waveforms import WaveformStore
 class Config:
     """Everything that decides the result; saved as config.json in the run folder.
 
-    A manifest written as `PATH*2` is gone through twice an epoch. `initial` names a checkpoint whose weights the run
-    starts from (its averaged ones); its optimiser and place in the data are not taken over. `matrix_rate` is Muon's
-    peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at `peak_rate`. `noisy_share`
-    scales how often room, noise and narrow band are applied.
+    A manifest written as `PATH*2` is gone through twice an epoch. `initial` names a bundle, or a checkpoint, whose
+    weights the run starts from (its averaged ones); an optimiser and a place in the data are not taken over.
+    `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
+    `peak_rate`. `noisy_share` scales how often room, noise and narrow band are applied.
     """
 
     manifests: tuple[str, ...] = ()
@@ -174,17 +175,20 @@ def check(config: Config) -> None:
             raise ConfigError(f"{name} is {value}; expected {expected}.")
 
 
-def start_from(model: ConformerCTC, checkpoint: str) -> None:
-    """Load the averaged weights, and the normalisation among them, of another run's checkpoint.
+def start_from(model: ConformerCTC, initial: str) -> None:
+    """Load a bundle's weights, or the averaged ones of another run's checkpoint; and the normalisation among them.
 
     Raises:
-        TrainingError: missing, damaged, or of other dims.
+        ModelError, TrainingError: missing, damaged, or of other dims.
     """
-    tensors, _ = load_checkpoint(checkpoint)
+    if Path(initial).is_dir():
+        load_from_bundle(model, initial)
+        return
+    tensors, _ = load_checkpoint(initial)
     try:
         model.load_state_dict(unpack("average", tensors))
     except RuntimeError as error:
-        raise TrainingError(f"{checkpoint} is of another model: {str(error).splitlines()[-1].strip()}") from None
+        raise TrainingError(f"{initial} is of another model: {str(error).splitlines()[-1].strip()}") from None
 
 
 def optimizers(model: ConformerCTC, config: Config) -> list[torch.optim.Optimizer]:

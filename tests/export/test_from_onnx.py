@@ -1,0 +1,82 @@
+"""Weights out of a bundle against those that went in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vivavoce.errors import ModelError, TrainingError
+from vivavoce.export.from_onnx import load_from_bundle, weights_of_graph
+from vivavoce.export.quantize import quantize_weights
+from vivavoce.export.to_onnx import export_onnx
+from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
+from vivavoce.recipes.asr_small import start_from
+from vivavoce.runtime.recognizer import Recognizer
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, torch.Tensor], Path]:
+    """Weights as training leaves them: none equal to another, as the ones and zeros of a new network are."""
+    torch.manual_seed(6)
+    model = ConformerCTC(ConformerDims(width=32, layers=2, heads=2, feed_forward=64, phone_layer=1)).eval()
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            tensor.add_(0.1 * torch.randn_like(tensor))
+    return model.state_dict(), export_onnx(model, tmp_path_factory.mktemp("graph") / "model.onnx")
+
+
+def test_the_weights_are_those_that_were_exported(exported: tuple[dict[str, torch.Tensor], Path]) -> None:
+    weights, path = exported
+    found = weights_of_graph(path)
+    assert set(found) == set(weights)
+    for name, tensor in weights.items():
+        torch.testing.assert_close(found[name], tensor, rtol=0.0, atol=0.0, msg=name)
+
+
+def test_packed_weights_come_back_rounded(exported: tuple[dict[str, torch.Tensor], Path], tmp_path: Path) -> None:
+    weights, path = exported
+    quantize_weights(path, tmp_path / "packed.onnx")
+    found = weights_of_graph(tmp_path / "packed.onnx")
+    assert set(found) == set(weights)
+    rounded = 0
+    for name, tensor in weights.items():
+        step = float(tensor.abs().max()) / 127
+        torch.testing.assert_close(found[name], tensor, rtol=0.0, atol=0.51 * step if tensor.ndim == 2 else 0.0)
+        rounded += bool((found[name] != tensor).any())
+    assert rounded >= 8
+
+
+def test_training_starts_from_the_default_recogniser(babble: Callable[..., np.ndarray]) -> None:
+    """The network in PyTorch reads as the bundle in onnxruntime does."""
+    from vivavoce.dsp.features import features
+
+    recognizer = Recognizer(decoder="greedy")
+    bundle = recognizer.bundle
+    model = ConformerCTC(ConformerDims(layers=7)).eval()
+    start_from(model, str(bundle.folder))
+    log_mel = features(babble(5.12, seed=3), bundle.features)[:504]
+    with torch.inference_mode():
+        ours = (
+            model(torch.from_numpy(log_mel)[None], torch.tensor([63]), bundle.model.chunk_frames).log_probs[0].numpy()
+        )
+    theirs = recognizer.log_probs(babble(5.12, seed=3))[: len(ours) - 16]
+    np.testing.assert_allclose(ours[: len(theirs)][:64], theirs[:64], atol=1e-3)
+
+
+def test_other_networks_are_refused(tiny_bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is of another network"):
+        load_from_bundle(ConformerCTC(ConformerDims(width=64, layers=2, heads=2)), tiny_bundle)
+    with pytest.raises(TrainingError, match="is not a file"):
+        start_from(ConformerCTC(ConformerDims(layers=1, phone_layer=1)), str(tmp_path / "nothing"))
+    import onnx
+    from onnx import TensorProto, helper
+
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "other", value[:1], value[1:])
+    onnx.save(helper.make_model(graph), tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="was not made by `viva export`"):
+        weights_of_graph(tmp_path / "other.onnx")
