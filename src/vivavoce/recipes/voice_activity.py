@@ -60,7 +60,7 @@ class SceneConfig:
     """
 
     seconds: float = 8.0
-    noise_share: float = 0.16
+    noise_share: float = 0.25
     silence_share: float = 0.03
     clean_share: float = 0.07
     pause_seconds: float = 0.9
@@ -95,7 +95,7 @@ class Config:
     rule: SpeechRule = field(default_factory=SpeechRule)
     scenes: SceneConfig = field(default_factory=SceneConfig)
     hours_each: float = 0.6
-    updates: int = 1500
+    updates: int = 3000
     batch: int = 12
     peak_rate: float = 4e-3
     warmup: int = 50
