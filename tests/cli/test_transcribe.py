@@ -210,13 +210,15 @@ def test_beam(viva: Viva, tiny_bundle: Path, texts: dict[str, str]) -> None:
 def test_interrupts_and_closed_pipes(home: Path, tiny_bundle: Path) -> None:
     """As a shell does it: Ctrl-C while waiting for input, and a reader that goes away."""
     command = [sys.executable, "-m", "vivavoce", "transcribe", "--bundle", str(tiny_bundle)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*command, "one.wav", "-"], **pipes) as waiting:  # type: ignore[call-overload]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    # What runs in a shell's background ignores Ctrl-C, and so would the child of such a test.
+    pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen([*command, "one.wav", "-"], **pipes) as waiting:
         assert waiting.stdout.readline()  # the first result is there: now it waits for standard input
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(timeout=60) == 130
         assert b"Traceback" not in waiting.stderr.read()
-    with subprocess.Popen([*command, *["one.wav"] * 50], **pipes) as writing:  # type: ignore[call-overload]
+    with subprocess.Popen([*command, *["one.wav"] * 50], **pipes) as writing:
         writing.stdout.readline()
         writing.stdout.close()
         assert writing.wait(timeout=60) == 0
