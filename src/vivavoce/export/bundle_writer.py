@@ -6,7 +6,6 @@ are those of the product and not of the training script.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -26,6 +25,7 @@ from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import export_onnx
 from vivavoce.metrics.error_rate import error_rate
 from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims
+from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.normalize import normalize_for_scoring
@@ -205,5 +205,5 @@ def _facts(
 
 def _seal(folder: Path, facts: dict[str, Any], precision: str) -> None:
     facts["model"]["precision"] = precision
-    facts["model"]["sha256"] = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-    (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    facts["model"]["sha256"] = digest(folder / "model.onnx")
+    write_facts(folder, facts)

@@ -7,7 +7,6 @@ Forms are timed in turn, round after round, so that a machine that slows down sl
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -16,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +23,7 @@ from vivavoce.errors import ConfigError, ModelError
 from vivavoce.evaluation.recordings import audio_of
 from vivavoce.export.quantize import quantize_weights, unpack_weights
 from vivavoce.metrics.error_rate import error_rate
-from vivavoce.runtime.bundle import load_bundle
+from vivavoce.runtime.bundle import digest, load_bundle, write_facts
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.runtime.session import OPTIMIZATIONS
 from vivavoce.text.normalize import normalize_for_scoring
@@ -159,8 +157,8 @@ def write_precisions(bundle: str | Path, folder: str | Path) -> dict[str, Path]:
             quantize_dynamic(plain, graph, weight_type=QuantType.QInt8, **DYNAMIC[name])
         facts = json.loads((made[name] / "bundle.json").read_text(encoding="utf-8"))
         facts["model"]["precision"] = {"fp32": "fp32", "int8 weights": "int8"}.get(name, "int8-dynamic")
-        facts["model"]["sha256"] = hashlib.sha256(graph.read_bytes()).hexdigest()
-        _write_facts(made[name], facts)
+        facts["model"]["sha256"] = digest(graph)
+        write_facts(made[name], facts)
     return made
 
 
@@ -176,11 +174,7 @@ def write_winner(tuning: Tuning, folder: str | Path) -> None:
     shutil.copytree(tuning.bundles[tuning.winner.form.precision], folder)
     facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     facts["tuning"] = {"winner": asdict(tuning.winner), "rows": [asdict(row) for row in tuning.rows]}
-    _write_facts(folder, facts)
-
-
-def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_facts(folder, facts)
 
 
 class _Meter:

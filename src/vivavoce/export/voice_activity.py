@@ -6,8 +6,6 @@ the same bits in every chunking (runtime/endpoint.py).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -26,7 +24,7 @@ from vivavoce.errors import ModelError
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.voice_activity import TAPS, ActivityDims, ActivityState, VoiceActivityNet
 from vivavoce.runtime.activity_model import INPUTS, KIND, OUTPUTS, ActivityModel
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION
+from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, digest, write_facts
 from vivavoce.training.run_folder import load_checkpoint, unpack
 
 
@@ -154,7 +152,7 @@ def _facts(
         "features": features.to_dict(),
         "model": {
             "file": graph.name,
-            "sha256": hashlib.sha256(graph.read_bytes()).hexdigest(),
+            "sha256": digest(graph),
             "precision": "fp32",
             "block_frames": settings.block_frames,
             "lookahead_frames": d.lookahead_frames,
@@ -167,4 +165,4 @@ def _facts(
 
 
 def _write(folder: Path, facts: Mapping[str, Any]) -> None:
-    (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_facts(folder, facts)

@@ -6,10 +6,9 @@ however its samples arrived, for the rounding of a matrix product may depend on 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError, VivaError
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION
+from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, check_file, read_spec
 from vivavoce.runtime.session import open_session
 
 Array = NDArray[np.float32]
@@ -143,14 +142,14 @@ def load_activity_bundle(folder: str | Path | None = None) -> ActivityBundle:
     folder = Path(folder) if folder is not None else default_activity_bundle()
     facts = _read(folder)
     try:
-        spec = _spec(facts["model"])
+        spec = read_spec(ActivitySpec, facts["model"], ("lookahead_frames",))
         bundle = ActivityBundle(folder, str(facts["name"]), FeatureConfig.from_dict(facts["features"]), spec, facts)
         _check_features(bundle.features)
     except KeyError as error:
         raise ModelError(f"{folder}/bundle.json has no {error}; export the bundle again.") from None
     except (VivaError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}/bundle.json cannot be honoured: {error}") from None
-    _check_file(bundle)
+    check_file(folder, spec.file, spec.sha256)
     return bundle
 
 
@@ -176,36 +175,10 @@ def _read(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def _spec(stated: Mapping[str, Any]) -> ActivitySpec:
-    spec = ActivitySpec(**{field.name: stated[field.name] for field in fields(ActivitySpec)})
-    for field in fields(ActivitySpec):
-        value = getattr(spec, field.name)
-        if field.type == "str" and not isinstance(value, str):
-            raise ModelError(f"model.{field.name} is {value!r}; expected a text.")
-        least = 0 if field.name == "lookahead_frames" else 1
-        if field.type == "int" and (type(value) is not int or value < least):
-            raise ModelError(f"model.{field.name} is {value!r}; expected an integer, {least} or more.")
-    if spec.file != Path(spec.file).name:
-        raise ModelError(f"model.file is {spec.file!r}; expected the name of a file inside the bundle.")
-    return spec
-
-
 def _check_features(features: FeatureConfig) -> None:
     """What a stream of frames, and the times of frames, cannot do with."""
     if features.range_below_peak is not None or features.drop_last or features.deltas or features.padding != "none":
         raise ModelError(
             "voice activity is told frame by frame; expected features without range_below_peak, drop_last, deltas "
             "and padding."
-        )
-
-
-def _check_file(bundle: ActivityBundle) -> None:
-    path = bundle.model_path
-    if not path.is_file():
-        raise ModelError(f"{bundle.folder} has no {bundle.model.file}; copy or export the bundle again.")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != bundle.model.sha256:
-        raise ModelError(
-            f"{path} is not the file that bundle.json describes (sha256 {digest[:12]}..., expected "
-            f"{bundle.model.sha256[:12]}...); copy or export the bundle again."
         )

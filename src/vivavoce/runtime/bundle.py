@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.word_scorer import Weights
@@ -24,6 +24,8 @@ from vivavoce.text.alphabet import Alphabet
 FORMAT = "vivavoce-bundle"
 FORMAT_VERSION = 1
 DEFAULT_RECOGNIZER = "asr-en-small"
+
+Spec = TypeVar("Spec")
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
     facts = _read(folder)
     _check_kind(folder, facts)
     try:
-        model = _model_spec(facts["model"])
+        model = read_spec(ModelSpec, facts["model"], ("tail_frames", "left_frames", "convolution_frames"))
         features = FeatureConfig.from_dict(facts["features"])
         tokens = Alphabet.from_dict(facts["tokens"])
         language_model = _language_model_spec(facts.get("language_model"))
@@ -134,9 +136,9 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         raise ModelError(f"{folder}/bundle.json has no {error}; export the bundle again.") from None
     except (VivaError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}/bundle.json cannot be honoured: {error}") from None
-    _check_file(bundle, model.file, model.sha256)
+    check_file(folder, model.file, model.sha256)
     if language_model is not None:
-        _check_file(bundle, language_model.file, language_model.sha256)
+        check_file(folder, language_model.file, language_model.sha256)
     return bundle
 
 
@@ -156,20 +158,21 @@ def attach_language_model(folder: str | Path, model: str | Path, weights: Weight
         shutil.copyfile(model, target)
     facts["language_model"] = {
         "file": target.name,
-        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "sha256": digest(target),
         "weights": asdict(weights),
     }
-    _write(folder, facts)
+    write_facts(folder, facts)
 
 
 def record_accuracy(bundle: Bundle, decoder: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Put measured word errors into a bundle's own bundle.json, in place of those that the decoder had before."""
     facts = _read(bundle.folder)
     facts.setdefault("accuracy", {})[decoder] = list(rows)
-    _write(bundle.folder, facts)
+    write_facts(bundle.folder, facts)
 
 
-def _write(folder: Path, facts: Mapping[str, Any]) -> None:
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write a bundle's bundle.json, of any kind."""
     (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -201,18 +204,28 @@ def _check_kind(folder: Path, facts: Mapping[str, Any]) -> None:
         raise ModelError(f"{folder} is a {facts.get('kind')!r} bundle; expected a recognizer.")
 
 
-def _model_spec(stated: Mapping[str, Any]) -> ModelSpec:
-    """The settings of `model`, every one there and of its own type; what else is stated is for people."""
-    spec = ModelSpec(**{field.name: stated[field.name] for field in fields(ModelSpec)})
-    for field in fields(ModelSpec):
+def read_spec(spec_class: type[Spec], stated: Mapping[str, Any], may_be_zero: Collection[str]) -> Spec:
+    """The settings of `model`, every one there and of its own type; what else is stated is for people.
+
+    Args:
+        spec_class: a dataclass of texts and integers, with `file` among them.
+        may_be_zero: the integers that need not be 1 or more.
+
+    Raises:
+        KeyError: a setting is missing.
+        ModelError: a setting is of another type or too small, or `file` is no file's name.
+    """
+    spec = spec_class(**{field.name: stated[field.name] for field in fields(spec_class)})  # type: ignore[arg-type]
+    for field in fields(spec_class):  # type: ignore[arg-type]
         value = getattr(spec, field.name)
         if field.type == "str" and not isinstance(value, str):
             raise ModelError(f"model.{field.name} is {value!r}; expected a text.")
-        least = 0 if field.name in ("tail_frames", "left_frames", "convolution_frames") else 1
+        least = 0 if field.name in may_be_zero else 1
         if field.type == "int" and (type(value) is not int or value < least):
             raise ModelError(f"model.{field.name} is {value!r}; expected an integer, {least} or more.")
-    if spec.file != Path(spec.file).name:
-        raise ModelError(f"model.file is {spec.file!r}; expected the name of a file inside the bundle.")
+    file = vars(spec)["file"]
+    if file != Path(file).name:
+        raise ModelError(f"model.file is {file!r}; expected the name of a file inside the bundle.")
     return spec
 
 
@@ -245,14 +258,24 @@ def _language_model_spec(stated: Mapping[str, Any] | None) -> LanguageModelSpec 
     return spec
 
 
-def _check_file(bundle: Bundle, name: str, sha256: str) -> None:
-    path = bundle.folder / name
+def check_file(folder: Path, name: str, sha256: str) -> None:
+    """Whether a file of a bundle, of any kind, is the one that bundle.json describes.
+
+    Raises:
+        ModelError: it is missing, or another one.
+    """
+    path = folder / name
     if not path.is_file():
-        raise ModelError(f"{bundle.folder} has no {name}; copy or export the bundle again.")
-    with path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    if digest != sha256:
+        raise ModelError(f"{folder} has no {name}; copy or export the bundle again.")
+    found = digest(path)
+    if found != sha256:
         raise ModelError(
-            f"{path} is not the file that bundle.json describes (sha256 {digest[:12]}..., expected {sha256[:12]}...); "
+            f"{path} is not the file that bundle.json describes (sha256 {found[:12]}..., expected {sha256[:12]}...); "
             "copy or export the bundle again."
         )
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
