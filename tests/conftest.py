@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +81,22 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _seal(folder, facts, "fp32")
     torch.save((dims, model.state_dict()), folder.parent / "tiny.pt")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A voice activity network of random weights whose answers change all the time, and its bundle."""
+    import torch
+
+    from vivavoce.dsp.features import FeatureConfig
+    from vivavoce.export.voice_activity import ActivityBundleSettings, write_activity_bundle
+    from vivavoce.models.voice_activity import ActivityDims, VoiceActivityNet
+
+    torch.manual_seed(2)
+    net = VoiceActivityNet(ActivityDims(width=16, dilations=(1, 2, 4), lookahead_frames=3)).eval()
+    net.set_normalisation(torch.full((80,), -6.0), torch.full((80,), 3.0))
+    with torch.no_grad():
+        net.out.weight.mul_(6.0)
+    folder = tmp_path_factory.mktemp("activity") / "bundle"
+    write_activity_bundle(net, FeatureConfig(), folder, ActivityBundleSettings("tiny", block_frames=7))
+    return net, folder

@@ -15,7 +15,7 @@ import soundfile
 from vivavoce.cli.settings import apply_settings
 from vivavoce.data.manifest import Utterance, write_manifest
 from vivavoce.errors import ConfigError, DataError
-from vivavoce.recipes.asr_small import Config, check, hold_out, load_examples, path_and_times, spoken
+from vivavoce.recipes.asr_small import Config, check, hold_out, hold_out_named, load_examples, path_and_times, spoken
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 
@@ -35,6 +35,15 @@ def test_what_is_watched_is_not_trained_on(total: int, count: int) -> None:
     assert sorted([*(int(utterance.id) for utterance in watched), *kept]) == list(range(total))
     assert min(count, 1) <= len(watched) <= 1.4 * count
     assert len(kept) >= total // 2  # a small corpus is trained on, not only watched
+
+
+def test_named_utterances_are_held_out() -> None:
+    utterances = [Utterance(name, f"{name}.wav", "x", 1.0) for name in "abcd"]
+    watched, kept = hold_out_named(utterances, ["c", "a"])
+    assert [utterance.id for utterance in watched] == ["a", "c"]
+    assert kept == [1, 3]
+    with pytest.raises(DataError, match="1 utterances that the manifests do not hold, such as 'x'"):
+        hold_out_named(utterances, ["a", "x"])
 
 
 def test_settings_that_cannot_be_are_named() -> None:
@@ -119,5 +128,7 @@ def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
         row for row in map(json.loads, (tmp_path / "run" / "log.jsonl").read_text().splitlines()) if "watch_wer" in row
     ]
     assert len(watched) == 1
+    held_out = [json.loads(row)["id"] for row in (tmp_path / "run" / "held-out.jsonl").read_text().splitlines()]
+    assert held_out == ["0", "6"]
     left = sorted(path.suffix for path in (tmp_path / ".cache").iterdir())
     assert left == [".i16", ".i16", ".json", ".json"]  # what is trained on and what is watched; no half-written files

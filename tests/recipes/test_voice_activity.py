@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from vivavoce.augment.noise import NoiseLibrary
+from vivavoce.augment.noise_bank import NoiseBank, NoiseBankConfig
 from vivavoce.data.manifest import Utterance, write_manifest
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.dsp.level import frame_energy_db
@@ -54,6 +55,7 @@ def config(corpus: Path, tmp_path: Path) -> Config:
         cache=str(tmp_path / "cache"),
         dims=ActivityDims(width=8, dilations=(1, 4)),
         scenes=PLAIN,
+        noises=NoiseBankConfig(8),
         updates=6,
         batch=2,
         warmup=2,
@@ -64,8 +66,13 @@ def config(corpus: Path, tmp_path: Path) -> Config:
 
 @pytest.fixture
 def scenes(config: Config, corpus: Path) -> Callable[[SceneConfig], Scenes]:
-    speech, noises = load_speech(config), NoiseLibrary.from_folder(corpus / "noise", RATE)
-    return lambda scene_config: Scenes(speech, noises, scene_config, FeatureConfig())
+    speech, library = load_speech(config), NoiseLibrary.from_folder(corpus / "noise", RATE)
+
+    def made(scene_config: SceneConfig) -> Scenes:
+        bank = NoiseBank(library, round(scene_config.seconds * RATE), NoiseBankConfig(20, texture=0.0, equalise=0.0))
+        return Scenes(speech, bank, scene_config, FeatureConfig())
+
+    return made
 
 
 def test_labels_are_found(config: Config) -> None:

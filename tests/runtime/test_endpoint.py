@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 
 from vivavoce.audio import read_waveform
 from vivavoce.augment.noise import is_test_noise
-from vivavoce.dsp.features import FeatureConfig, features
+from vivavoce.dsp.features import features
 from vivavoce.errors import AudioError, ConfigError
-from vivavoce.export.voice_activity import ActivityBundleSettings, write_activity_bundle
-from vivavoce.models.voice_activity import ActivityDims, VoiceActivityNet
+from vivavoce.models.voice_activity import VoiceActivityNet
 from vivavoce.runtime.activity_model import ActivityModel, default_activity_bundle
 from vivavoce.runtime.endpoint import Endpointer, EndpointRules, FrameEndpointer, FrameEvent, VoiceActivity
 
@@ -29,15 +28,9 @@ RULES = EndpointRules(0.6, 0.4, 0.03, 0.05, 0.3, 0.02)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[VoiceActivityNet, ActivityModel]:
-    """A network of random weights whose answers change all the time, and its bundle, opened."""
-    torch.manual_seed(2)
-    net = VoiceActivityNet(ActivityDims(width=16, dilations=(1, 2, 4), lookahead_frames=3)).eval()
-    net.set_normalisation(torch.full((80,), -6.0), torch.full((80,), 3.0))
-    with torch.no_grad():
-        net.out.weight.mul_(6.0)
-    folder = tmp_path_factory.mktemp("activity") / "bundle"
-    write_activity_bundle(net, FeatureConfig(), folder, ActivityBundleSettings("tiny", block_frames=7))
+def made(tiny_detector: tuple[VoiceActivityNet, Path]) -> tuple[VoiceActivityNet, ActivityModel]:
+    """The tiny detector, opened."""
+    net, folder = tiny_detector
     return net, ActivityModel(folder)
 
 

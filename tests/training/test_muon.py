@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
+from vivavoce.training import muon
 from vivavoce.training.muon import Muon, orthogonal
 
 SHAPES = [(32, 16), (16, 32), (16, 16), (32, 16), (16, 16), (16, 16), (8, 24)]
@@ -34,12 +36,15 @@ def start() -> list[torch.nn.Parameter]:
     return [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in SHAPES]
 
 
-def test_steps_are_those_of_pytorch() -> None:
+@pytest.mark.parametrize(("arithmetic", "tolerance"), [(torch.bfloat16, 0.01), (torch.float32, 0.04)])
+def test_steps_are_those_of_pytorch(monkeypatch: pytest.MonkeyPatch, arithmetic: torch.dtype, tolerance: float) -> None:
+    """PyTorch's multiplies in bfloat16 everywhere; ours in float32 where the machine is quicker with that."""
+    monkeypatch.setattr(muon, "product_type", lambda device: arithmetic)
     ours, theirs = start(), start()
     walk(Muon(ours, lr=0.02, weight_decay=0.1), ours)
     walk(torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"), theirs)
     for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, rtol=0.0, atol=0.02 * 1e-2)  # of the rate: bfloat16 rounds
+        torch.testing.assert_close(one, other, rtol=0.0, atol=0.02 * tolerance)  # of the rate
 
 
 def main(target: str) -> None:

@@ -55,7 +55,7 @@ def main(folder: str, updates: int, pause: float = 0.0, stop: float = math.inf) 
         model = nn.Sequential(
             nn.Linear(5, 16), nn.Tanh(), nn.Dropout(0.0 if process.world_size > 1 else 0.3), nn.Linear(16, 1)
         )
-        # Muon multiplies in bfloat16, too coarse to compare two processes with one: it is there for the kill alone.
+        # Muon may multiply in bfloat16, too coarse to compare two processes with one: it is there for the kill alone.
         muons = [p for p in model.parameters() if p.ndim == 2 and process.world_size == 1]
         others = [p for p in model.parameters() if not any(p is muon for muon in muons)]
         optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=1e-2)]

@@ -15,6 +15,7 @@ from vivavoce.cli.progress import listening
 from vivavoce.cli.recognition import (
     BundleFolder,
     DecoderName,
+    Gate,
     HotwordsFile,
     Jobs,
     ProviderName,
@@ -53,6 +54,7 @@ def evaluate(
         int, typer.Option(min=0, metavar="N", help="Only N utterances of each manifest, evenly spread; 0 for all.")
     ] = 0,
     provider: ProviderName = "cpu",
+    gate: Gate = True,
     threads: Threads = 1,
     jobs: Jobs = 1,
 ) -> None:
@@ -74,7 +76,7 @@ def evaluate(
     if form not in ("markdown", "json"):
         raise ConfigError(f"--format {form}: expected markdown or json.")
     utterances = choose(manifests, limit)
-    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, chunk_frames)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, chunk_frames, gate=gate)
     pairs: list[tuple[Utterance, str]] = []
     failures: list[VivaError] = []
     seconds, started = 0.0, time.process_time()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vivavoce.cli.recognition import BundleFolder, DecoderName, HotwordsFile, ProviderName, open_recognizer
+from vivavoce.cli.recognition import BundleFolder, DecoderName, Gate, HotwordsFile, ProviderName, open_recognizer
 from vivavoce.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def listen(
     decoder: DecoderName = "auto",
     hotwords: HotwordsFile = None,
     provider: ProviderName = "cpu",
+    gate: Gate = True,
 ) -> None:
     """Show what is being said, while it is said. Ctrl-C ends it and prints the text.
 
@@ -69,7 +70,7 @@ def listen(
         return
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
-    recognizer = open_recognizer(bundle, decoder, hotwords, provider)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, gate=gate)
     rate = recognizer.bundle.sample_rate
     stream = recognizer.create_stream(live_chunk_frames=early_frames(recognizer, early_ms))
     captions = Captions(form)

@@ -22,6 +22,7 @@ from vivavoce.errors import VivaError
 COMMANDS = {
     "transcribe": "Turn recordings into text.",
     "listen": "Show what is being said, live.",
+    "activity": "Find where somebody speaks.",
     "align": "Find when each word of a text is spoken.",
     "evaluate": "Measure word errors on test sets.",
     "prepare": "Read a corpus into manifests.",

@@ -23,6 +23,7 @@ HotwordsFile = Annotated[
 ProviderName = Annotated[
     str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
 ]
+Gate = Annotated[bool, typer.Option(help="Take what the bundle's voice activity detector does not hear for silence.")]
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Processor threads for one recording.")]
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")]
 
@@ -34,10 +35,11 @@ def open_recognizer(
     provider: str,
     threads: int = 1,
     chunk_frames: int | None = None,
+    gate: bool = True,
 ) -> Recognizer:
     """The recogniser of these options."""
     from vivavoce.decoding.hotwords import Hotwords
     from vivavoce.runtime.recognizer import Recognizer
 
     phrases = None if hotwords is None else Hotwords.load(hotwords)
-    return Recognizer(bundle, threads, chunk_frames, decoder, phrases, provider=provider)
+    return Recognizer(bundle, threads, chunk_frames, decoder, phrases, provider=provider, gate=gate)

@@ -14,6 +14,7 @@ from vivavoce.cli.progress import listening
 from vivavoce.cli.recognition import (
     BundleFolder,
     DecoderName,
+    Gate,
     HotwordsFile,
     Jobs,
     ProviderName,
@@ -53,6 +54,7 @@ def transcribe(
     decoder: DecoderName = "auto",
     hotwords: HotwordsFile = None,
     provider: ProviderName = "cpu",
+    gate: Gate = True,
     threads: Threads = 1,
     jobs: Jobs = 1,
 ) -> None:
@@ -74,7 +76,7 @@ def transcribe(
     form = choose_form(form, output)
     paths, failures = expand(files)
     empty = len(failures)
-    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, gate=gate)
     sources: list[str | BinaryIO] = [sys.stdin.buffer if path == "-" else path for path in paths]
     results = Results(paths, output, form, len(paths) + empty)
     with listening(len(paths), lambda: _total_seconds(paths)) as progress:

@@ -21,9 +21,9 @@ from vivavoce.metrics.error_rate import error_rate
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.normalize import normalize_for_scoring
 
-MODEL_FACTORS = (0.25, 0.4, 0.55, 0.7)
-WORD_BONUSES = (0.0, 1.0, 2.0, 3.0)
-UNKNOWN = (-20.0, -14.0, -10.0, -6.0, -3.0)
+START = Weights(model=0.6, word=2.0, unknown=-10.0)
+STEPS = {"model": 0.2, "word": 1.0, "unknown": 5.0}
+HALVINGS = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ def tune_weights(
     beam_size: int = 50,
     said: Callable[[Tried], None] = lambda tried: None,
 ) -> list[Tried]:
-    """Try weights, best first: factor of the model and bonus of a word together, then the penalty of unknown words.
+    """Walk to better weights, one of them at a time, in steps that are halved when none helps any more.
+
+    Returns:
+        All that were tried, best first; of equal ones the first.
 
     Raises:
         ConfigError: no utterance with text.
@@ -56,13 +59,32 @@ def tune_weights(
         found = word_beam(log_probs, scorer, beam_size)
         return "".join(letters[list(found[0].token_ids)]) if found and found[0].token_ids else ""
 
-    def attempt(weights: Weights) -> Tried:
-        scorer = WordScorer(recognizer.bundle.tokens, model, weights)
-        wer = error_rate(references, [read(log_probs, scorer) for log_probs in posteriors]).rate
-        said(tried := Tried(weights, wer))
-        return tried
+    tried: dict[Weights, Tried] = {}
 
-    tried = [attempt(Weights(model=factor, word=bonus)) for factor in MODEL_FACTORS for bonus in WORD_BONUSES]
-    best = min(tried, key=lambda one: one.wer)
-    tried += [attempt(replace(best.weights, unknown=x)) for x in UNKNOWN if x != best.weights.unknown]
-    return sorted(tried, key=lambda one: one.wer)
+    def attempt(weights: Weights) -> Tried:
+        if weights not in tried:
+            scorer = WordScorer(recognizer.bundle.tokens, model, weights)
+            wer = error_rate(references, [read(log_probs, scorer) for log_probs in posteriors]).rate
+            said(tried.setdefault(weights, Tried(weights, wer)))
+        return tried[weights]
+
+    best = attempt(START)
+    for halving in range(HALVINGS + 1):
+        moved = True
+        while moved:
+            moved = False
+            for name, step in STEPS.items():
+                for sign in (1.0, -1.0):
+                    # On in the same direction for as long as it helps.
+                    while (there := _moved(best.weights, name, sign * step / 2**halving)) is not None:
+                        if not attempt(there).wer < best.wer:
+                            break
+                        best, moved = tried[there], True
+    return sorted(tried.values(), key=lambda one: one.wer)
+
+
+def _moved(weights: Weights, name: str, step: float) -> Weights | None:
+    """One weight a step further; None where it may not go."""
+    value = round(getattr(weights, name) + step, 6)
+    possible = value <= 0.0 if name == "unknown" else value >= 0.0 or name == "word"
+    return replace(weights, **{name: value}) if possible else None

@@ -81,8 +81,8 @@ def write_bundle(
 ) -> dict[str, Any]:
     """Export a model into a bundle folder and return what `bundle.json` says.
 
-    The folder appears only when every check has passed; an older bundle in its place is then replaced, but for its card
-    and its language model.
+    The folder appears only when every check has passed; an older bundle in its place is then replaced, but for
+    its card, its language model and its speech gate.
 
     Raises:
         ModelError: the graph differs from torch, or in chunks from itself, or int8 raised the word error rate, by more
@@ -136,13 +136,16 @@ def write_bundle(
 
 
 def _take_over(old: Path, new: Path, facts: dict[str, Any]) -> None:
-    """What an export does not make: the card, which people write, and the language model with its weights."""
+    """What an export does not make: the card, which people write, the language model and the speech gate."""
     kept = ["MODEL_CARD.md"]
     if (old / "bundle.json").is_file():
-        language_model = json.loads((old / "bundle.json").read_text(encoding="utf-8")).get("language_model")
-        if language_model:
+        before = json.loads((old / "bundle.json").read_text(encoding="utf-8"))
+        if language_model := before.get("language_model"):
             facts["language_model"] = language_model
             kept.append(language_model["file"])
+        if (gate := before.get("speech_gate")) and before.get("features") == facts["features"]:
+            facts["speech_gate"] = gate
+            shutil.copytree(old / "activity", new / "activity")
     for name in kept:
         if (old / name).is_file():
             shutil.copy2(old / name, new / name)

@@ -9,7 +9,7 @@ which is how CTC leaves its plateau early; the phone output of a middle layer le
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.spec_augment import SpecAugment
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
-from vivavoce.data.manifest import Utterance, read_manifest
+from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.errors import ConfigError, DataError, TrainingError
@@ -49,8 +49,10 @@ class Config:
 
     A manifest written as `PATH*2` is gone through twice an epoch. `initial` names a bundle, or a checkpoint, whose
     weights the run starts from (its averaged ones); an optimiser and a place in the data are not taken over.
-    `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
-    `peak_rate`. `noisy_share` scales how often room, noise and narrow band are applied.
+    `held_out` names a manifest whose utterances (by id) are kept out of training and watched; without one, `watch`
+    utterances are. They are written to held-out.jsonl in the run folder: a run that goes on from this one should get
+    that file as its `held_out`. `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are
+    AdamW's like all else, at `peak_rate`. `noisy_share` scales how often room, noise and narrow band are applied.
     """
 
     manifests: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Config:
     noise: str = "../shared/data/noise"
     cache: str = ".cache"
     initial: str = ""
+    held_out: str = ""
     dims: ConformerDims = field(default_factory=lambda: ConformerDims(layers=7))
     features: FeatureConfig = field(default_factory=FeatureConfig)
     updates: int = 20000
@@ -101,7 +104,10 @@ def main(config: Config) -> Path:
     with distributed.join(config.device) as process:
         folder = RunFolder(config.run, writes=process.is_first)
         utterances, examples, times = load_examples(config)
-        watched, kept = hold_out(utterances, config.watch)
+        if config.held_out:
+            watched, kept = hold_out_named(utterances, [u.id for u in read_manifest(config.held_out)])
+        else:
+            watched, kept = hold_out(utterances, config.watch)
         kept = [number for number in kept for _ in range(times[number])]
         utterances, examples = [utterances[number] for number in kept], [examples[number] for number in kept]
         store = process.after_the_first(lambda: WaveformStore(utterances, config.features.sample_rate, config.cache))
@@ -147,9 +153,16 @@ def main(config: Config) -> Path:
         run(
             step_function(model, config, process), batches, trainee, loop, folder, process, watch,
             # Not sooner: the settings of an attempt that is refused are not those of the run.
-            begins=lambda: folder.save_config(asdict(config)),
+            begins=lambda: describe(folder, config, watched),
         )  # fmt: skip
         return folder.path
+
+
+def describe(folder: RunFolder, config: Config, watched: Sequence[Utterance]) -> None:
+    """Write the settings and the held-out utterances beside the run."""
+    folder.save_config(asdict(config))
+    if folder.writes:
+        write_manifest(folder.path / "held-out.jsonl", watched)
 
 
 def check(config: Config) -> None:
@@ -309,6 +322,21 @@ def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utteranc
         return [], list(range(len(utterances)))
     step = max(2, len(utterances) // count)  # of a small corpus half at most
     return list(utterances[::step]), [number for number in range(len(utterances)) if number % step]
+
+
+def hold_out_named(utterances: Sequence[Utterance], ids: Collection[str]) -> tuple[list[Utterance], list[int]]:
+    """Take the utterances with these ids out of training; and the numbers of the others.
+
+    Raises:
+        DataError: an id is not among the utterances.
+    """
+    named = frozenset(ids)
+    watched = [utterance for utterance in utterances if utterance.id in named]
+    if missing := named - {utterance.id for utterance in watched}:
+        raise DataError(
+            f"held_out names {len(missing)} utterances that the manifests do not hold, such as {min(missing)!r}."
+        )
+    return watched, [number for number, utterance in enumerate(utterances) if utterance.id not in named]
 
 
 def model_settings(config: Mapping[str, Any]) -> tuple[ConformerDims, FeatureConfig, int]:

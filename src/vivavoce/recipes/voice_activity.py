@@ -23,8 +23,8 @@ from torch import Tensor
 from vivavoce.augment.band_limit import BandLimit
 from vivavoce.augment.level import active_power
 from vivavoce.augment.noise import NoiseLibrary
+from vivavoce.augment.noise_bank import NoiseBank, NoiseBankConfig
 from vivavoce.augment.reverb import Reverb, RoomPool
-from vivavoce.augment.speed import change_speed
 from vivavoce.augment.waveform import mean_power
 from vivavoce.data.manifest import Utterance, read_manifest
 from vivavoce.data.speech_frames import SpeechFrames, SpeechRule, speech_frames
@@ -40,7 +40,6 @@ from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.waveforms import WaveformStore
 
 Array = NDArray[np.float32]
-NOISE_SPEEDS = (0.85, 0.92, 1.0, 1.09, 1.18)
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,13 @@ class SceneConfig:
         snr_db: range of the active speech level over the noise.
         loudness_db: range of the scene's peak.
         rooms: how many are simulated.
-        reverb, band_limit, second_noise, colour, tones, clicks, swell: probabilities of each.
+        reverb, band_limit, second_noise, tones, clicks, swell: probabilities of each.
+        noise_weight: how much a frame of noise or silence alone counts; above 1, false alarms weigh more than misses.
         ring_seconds: behind speech in a room, so much does not count: nobody knows when the sound has gone.
     """
 
     seconds: float = 8.0
-    noise_share: float = 0.25
+    noise_share: float = 0.3
     silence_share: float = 0.03
     clean_share: float = 0.07
     pause_seconds: float = 0.9
@@ -70,10 +70,10 @@ class SceneConfig:
     reverb: float = 0.35
     band_limit: float = 0.1
     second_noise: float = 0.35
-    colour: float = 0.2
     tones: float = 0.1
     clicks: float = 0.15
     swell: float = 0.3
+    noise_weight: float = 2.0
     ring_seconds: float = 0.15
 
 
@@ -94,6 +94,7 @@ class Config:
     features: FeatureConfig = field(default_factory=FeatureConfig)
     rule: SpeechRule = field(default_factory=SpeechRule)
     scenes: SceneConfig = field(default_factory=SceneConfig)
+    noises: NoiseBankConfig = field(default_factory=NoiseBankConfig)
     hours_each: float = 0.6
     updates: int = 3000
     batch: int = 12
@@ -120,7 +121,9 @@ def main(config: Config) -> Path:
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
         speech = load_speech(config)
-        noises = NoiseLibrary.from_folder(config.noise, config.features.sample_rate)
+        library = NoiseLibrary.from_folder(config.noise, config.features.sample_rate)
+        samples = round(config.scenes.seconds * config.features.sample_rate)
+        noises = NoiseBank(library, samples, config.noises, config.seed)
         step_size = max(2, len(speech) // max(1, config.watch))
         watched, kept = speech.part(slice(0, None, step_size)), speech.part(None, without=step_size)
         batches = SceneBatches(Scenes(kept, noises, config.scenes, config.features), config.batch, config.seed)
@@ -235,17 +238,13 @@ class Scene:
 class Scenes:
     """Draws scenes. What is drawn depends on the generator alone."""
 
-    def __init__(
-        self, speech: Speech, noises: NoiseLibrary, config: SceneConfig, feature_config: FeatureConfig
-    ) -> None:
+    def __init__(self, speech: Speech, noises: NoiseBank, config: SceneConfig, feature_config: FeatureConfig) -> None:
+        """`noises` are as long as a scene."""
         self.speech, self.noises, self.config, self.features = speech, noises, config, feature_config
         self.rate, self.hop = feature_config.sample_rate, feature_config.hop_length
-        self.samples = round(config.seconds * self.rate)
+        self.samples = noises.num_samples
         self.frames = feature_config.count_frames(self.samples)
         self.reverb, self.band_limit = Reverb(RoomPool(self.rate, config.rooms)), BandLimit()
-        # Long recordings hold more kinds of noise than short ones, but not as many more as they are longer.
-        weights = np.sqrt([noises.num_samples(name) for name in noises.names])
-        self.weights = weights / weights.sum()
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """One scene."""
@@ -271,9 +270,9 @@ class Scenes:
     def noise(self, rng: np.random.Generator) -> Array:
         """(N,) of unit power: one recording or colour, perhaps another, tones, clicks, swelling or not."""
         c = self.config
-        total = self._one_noise(rng)
+        total = self.noises.draw(rng)
         if rng.random() < c.second_noise:
-            total = total + self._one_noise(rng) * np.float32(10.0 ** (rng.uniform(-15.0, 0.0) / 20.0))
+            total = total + self.noises.draw(rng) * np.float32(10.0 ** (rng.uniform(-15.0, 0.0) / 20.0))
         if rng.random() < c.tones:
             total = total + self._tones(rng)
         if rng.random() < c.clicks:
@@ -286,12 +285,14 @@ class Scenes:
 
     def _scene(self, waveform: Array) -> Scene:
         """A scene in which nobody speaks."""
-        return Scene(waveform, np.zeros(self.frames, np.float32), np.ones(self.frames, np.float32))
+        weights = np.full(self.frames, self.config.noise_weight, np.float32)
+        return Scene(waveform, np.zeros(self.frames, np.float32), weights)
 
     def _conversation(self, rng: np.random.Generator) -> Scene:
         """Utterances one after the other, each at a level of its own, in one room or none."""
         c = self.config
         scene = self._scene(np.zeros(self.samples, np.float32))
+        scene.weights[:] = 1.0
         # Every other scene begins in the middle of an utterance.
         place = 0 if rng.random() < 0.5 else self._pause(rng)
         cut = place == 0
@@ -330,15 +331,6 @@ class Scenes:
         """Frames until the next utterance."""
         mean = self.config.pause_seconds
         return round(min(rng.exponential(mean), 5.0 * mean) * self.rate / self.hop)
-
-    def _one_noise(self, rng: np.random.Generator) -> Array:
-        if rng.random() < self.config.colour:
-            return _coloured(rng, self.samples, self.rate)
-        name = self.noises.names[int(rng.choice(len(self.noises), p=self.weights))]
-        speed = NOISE_SPEEDS[int(rng.integers(len(NOISE_SPEEDS)))]
-        start = int(rng.integers(self.noises.num_samples(name)))
-        excerpt = self.noises.excerpt(name, start, math.ceil(self.samples * speed) + 16)
-        return _unit(change_speed(excerpt, speed, self.rate)[: self.samples])
 
     def _tones(self, rng: np.random.Generator) -> Array:
         """One to four steady sines, on and off together: hums, beeps, alarms."""
@@ -457,10 +449,3 @@ def _unit(waveform: Array) -> Array:
     """At unit power; silence stays what it is."""
     power = mean_power(waveform)
     return waveform * np.float32(1.0 / math.sqrt(power)) if power > 1e-12 else waveform
-
-
-def _coloured(rng: np.random.Generator, samples: int, sample_rate: int) -> Array:
-    """(samples,) Gaussian noise whose power falls as frequency to a drawn power, from white to brown."""
-    spectrum = np.fft.rfft(rng.standard_normal(samples))
-    hertz = np.maximum(np.fft.rfftfreq(samples, 1.0 / sample_rate), 20.0)
-    return _unit(np.fft.irfft(spectrum * hertz ** (-rng.uniform(0.0, 2.0) / 2.0), samples).astype(np.float32))

@@ -70,6 +70,26 @@ class LanguageModelSpec:
 
 
 @dataclass(frozen=True)
+class GateRules:
+    """Where a voice activity detector lets the recogniser hear something (runtime/speech_gate.py).
+
+    Attributes:
+        threshold: a frame of this probability or more is speech ...
+        minimum_speech_seconds: ... in stretches of at least this length, ...
+        before_seconds, after_seconds: ... and so much around them may be.
+    """
+
+    threshold: float = 0.5
+    minimum_speech_seconds: float = 0.05
+    before_seconds: float = 0.3
+    after_seconds: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.threshold < 1.0 or min(*asdict(self).values()) < 0.0:
+            raise ModelError(f"{self}: expected a threshold between 0 and 1, and no negative times.")
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A recogniser's bundle, checked. `facts` is the whole of bundle.json."""
 
@@ -81,6 +101,7 @@ class Bundle:
     tokens: Alphabet
     model: ModelSpec
     language_model: LanguageModelSpec | None
+    gate: GateRules | None
     facts: Mapping[str, Any]
 
     @property
@@ -120,7 +141,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         ModelError: missing or damaged files, or a format, kind or setting that this version does not know.
     """
     folder = Path(folder) if folder is not None else default_bundle()
-    facts = _read(folder)
+    facts = read_facts(folder)
     _check_kind(folder, facts)
     try:
         model = read_spec(ModelSpec, facts["model"], ("tail_frames", "left_frames", "convolution_frames"))
@@ -129,7 +150,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         language_model = _language_model_spec(facts.get("language_model"))
         bundle = Bundle(
             folder, facts["name"], facts["language"], facts["sample_rate"],
-            features, tokens, model, language_model, facts,
+            features, tokens, model, language_model, _gate_rules(facts.get("speech_gate")), facts,
         )  # fmt: skip
         _check_features(bundle)
     except KeyError as error:
@@ -139,6 +160,8 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
     check_file(folder, model.file, model.sha256)
     if language_model is not None:
         check_file(folder, language_model.file, language_model.sha256)
+    if bundle.gate is not None:
+        check_file(folder, "activity/bundle.json", facts["speech_gate"]["sha256"])
     return bundle
 
 
@@ -152,7 +175,7 @@ def attach_language_model(folder: str | Path, model: str | Path, weights: Weight
     folder, model = Path(folder), Path(model)
     load_bundle(folder)
     NgramModel.load(model)
-    facts = _read(folder)
+    facts = read_facts(folder)
     target = folder / f"words{''.join(model.suffixes[-2:] if model.suffix == '.gz' else model.suffixes[-1:])}"
     if model.resolve() != target.resolve():
         shutil.copyfile(model, target)
@@ -166,7 +189,7 @@ def attach_language_model(folder: str | Path, model: str | Path, weights: Weight
 
 def record_accuracy(bundle: Bundle, decoder: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Put measured word errors into a bundle's own bundle.json, in place of those that the decoder had before."""
-    facts = _read(bundle.folder)
+    facts = read_facts(bundle.folder)
     facts.setdefault("accuracy", {})[decoder] = list(rows)
     write_facts(bundle.folder, facts)
 
@@ -176,7 +199,12 @@ def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def read_facts(folder: Path) -> dict[str, Any]:
+    """The whole of a bundle's bundle.json.
+
+    Raises:
+        ModelError: it is missing or unreadable.
+    """
     path = folder / "bundle.json"
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
@@ -256,6 +284,14 @@ def _language_model_spec(stated: Mapping[str, Any] | None) -> LanguageModelSpec 
     if spec.file != Path(spec.file).name:
         raise ModelError(f"language_model.file is {spec.file!r}; expected the name of a file inside the bundle.")
     return spec
+
+
+def _gate_rules(stated: Mapping[str, Any] | None) -> GateRules | None:
+    """The rules of `speech_gate`, where there is one."""
+    if stated is None:
+        return None
+    str(stated["sha256"])
+    return GateRules(**{field.name: float(stated["rules"][field.name]) for field in fields(GateRules)})
 
 
 def check_file(folder: Path, name: str, sha256: str) -> None:

@@ -129,24 +129,10 @@ class VoiceActivity:
         Raises:
             AudioError: not one-dimensional, not floating-point, or not finite; the stream is then as it was before.
         """
-        return self._run(self._features.accept(samples))
+        return self.accept_frames(self._features.accept(samples))
 
-    def finish(self) -> Array:
-        """The probabilities of the last frames, for which nothing more will be heard; the stream then begins anew."""
-        answers = [self._run(self._features.finish())]
-        if self._last is not None:
-            # What is not heard any more is taken to be as the last that was; silence would look like an end.
-            answers.append(self._run(np.repeat(self._last[None], self.model.bundle.model.lookahead_frames, axis=0)))
-        self.reset()
-        return np.concatenate(answers)
-
-    def probabilities(self, waveform: NDArray[Any]) -> Array:
-        """(N,) -> (T,), all of a waveform; T is the whole windows in it. What the stream held before is forgotten."""
-        self.reset()
-        return np.concatenate([self.accept(waveform), self.finish()])
-
-    def _run(self, rows: Array) -> Array:
-        """Answers that (t, F) further frames allow.
+    def accept_frames(self, rows: Array) -> Array:
+        """As `accept`, for (t, F) frames of the bundle's features that were made elsewhere: no samples then.
 
         A frame always stands in the same place of its block, and the block is computed as often as frames are added to
         it. The frames behind them, which are not there yet, cannot matter: the network looks back only.
@@ -167,6 +153,22 @@ class VoiceActivity:
         dropped = min(self._unanswerable, len(joined))
         self._unanswerable -= dropped
         return joined[dropped:]
+
+    def finish(self) -> Array:
+        """The probabilities of the last frames, for which nothing more will be heard; the stream then begins anew."""
+        answers = [self.accept_frames(self._features.finish())]
+        if self._last is not None:
+            # What is not heard any more is taken to be as the last that was; silence would look like an end.
+            answers.append(
+                self.accept_frames(np.repeat(self._last[None], self.model.bundle.model.lookahead_frames, axis=0))
+            )
+        self.reset()
+        return np.concatenate(answers)
+
+    def probabilities(self, waveform: NDArray[Any]) -> Array:
+        """(N,) -> (T,), all of a waveform; T is the whole windows in it. What the stream held before is forgotten."""
+        self.reset()
+        return np.concatenate([self.accept(waveform), self.finish()])
 
 
 class FrameEndpointer:
@@ -262,6 +264,11 @@ class Endpointer:
     def rules(self) -> EndpointRules:
         """By which utterances are found."""
         return self._frames.rules
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the samples it takes, in Hz."""
+        return self._model.bundle.features.sample_rate
 
     @property
     def speaking(self) -> bool:

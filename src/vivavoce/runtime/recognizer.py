@@ -26,9 +26,11 @@ from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.dsp.resample import resample
 from vivavoce.errors import AudioError, ConfigError, VivaError
+from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import Bundle, load_bundle
 from vivavoce.runtime.encoder import Encoder
-from vivavoce.runtime.stream import FrameStream, RecognizerStream, with_tail
+from vivavoce.runtime.speech_gate import open_gate_model
+from vivavoce.runtime.stream import FrameStream, RecognizerStream, make_gate, through_gate, with_tail
 from vivavoce.runtime.transcript import Transcript, WordReader
 from vivavoce.timeline import seconds_to_samples
 
@@ -64,6 +66,7 @@ class Recognizer:
         weights: Weights | None = None,
         provider: str = "cpu",
         optimization: str = "all",
+        gate: bool = True,
     ) -> None:
         """Open a bundle.
 
@@ -77,6 +80,7 @@ class Recognizer:
                 "greedy".
             hotwords: phrases that are likely to be said; for the decoder "words".
             weights: of the language model and of each word; None for the bundle's own.
+            gate: whether the bundle's voice activity detector, if it has one, keeps what is no speech from the decoder.
             provider, optimization: where and how onnxruntime runs the graph, see `runtime.session`.
 
         Raises:
@@ -94,6 +98,9 @@ class Recognizer:
         self._scorer = _make_scorer(self.bundle, hotwords, weights) if decoder == "words" else None
         self._stretch_chunks = max(1, STRETCH_FRAMES // max(1, self.chunk_frames))
         self._encoder = Encoder(self.bundle, threads, provider, optimization)
+        self._detector: ActivityModel | None = None
+        if gate and self.bundle.gate is not None:
+            self._detector = open_gate_model(self.bundle.folder, self.bundle.features)
         self._file_stream()  # refuses settings that cannot be, now and not with the first file
 
     def transcribe(self, audio: Audio, sample_rate: int | None = None, heard: Heard | None = None) -> Transcript:
@@ -162,7 +169,7 @@ class Recognizer:
             pool.shutdown(cancel_futures=True)
 
     def log_probs(self, audio: Audio, sample_rate: int | None = None) -> Array:
-        """(T, V) natural log-probabilities of a recording, for other decoders."""
+        """(T, V) natural log-probabilities of a recording, for other decoders; as they are, behind no gate."""
         features = FeatureStream(self.bundle.features)
         frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks)
         pieces = [frames.accept(features.accept(block)) for block in self.blocks(audio, sample_rate)]
@@ -180,11 +187,13 @@ class Recognizer:
             ConfigError: chunk_frames below 1, or live_chunk_frames not a divisor of it.
         """
         chunk_frames = self.chunk_frames if chunk_frames is None else chunk_frames
-        return RecognizerStream(self._encoder, chunk_frames, 1, self.decoder, live_chunk_frames, self._scorer)
+        return RecognizerStream(
+            self._encoder, chunk_frames, 1, self.decoder, live_chunk_frames, self._scorer, self._detector
+        )
 
     def _file_stream(self) -> RecognizerStream:
         return RecognizerStream(
-            self._encoder, self.chunk_frames, self._stretch_chunks, self.decoder, scorer=self._scorer
+            self._encoder, self.chunk_frames, self._stretch_chunks, self.decoder, None, self._scorer, self._detector
         )
 
     def blocks(self, audio: Audio, sample_rate: int | None = None) -> Iterator[Array]:
@@ -214,6 +223,7 @@ class Recognizer:
         order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))  # those at an end drop out last first
         stretch = self.chunk_frames * self._stretch_chunks * model.subsampling
         state = self._encoder.initial_state(len(rows))
+        gates = [make_gate(self.bundle, self._detector) for _ in rows]
         pieces: list[list[Array]] = [[] for _ in rows]
         for start in range(0, max(map(len, rows), default=0), stretch):
             order = [number for number in order if len(rows[number]) > start]
@@ -223,8 +233,9 @@ class Recognizer:
                 target[: len(part)] = part
             lengths = np.array([len(part) // model.subsampling for part in parts], np.int64)
             log_probs, state = self._encoder.run(batch, lengths, self.chunk_frames, state.first(len(parts)))
-            for number, values, length in zip(order, log_probs, lengths, strict=True):
-                pieces[number].append(values[: length * model.outputs_per_frame])
+            for number, part, values, length in zip(order, parts, log_probs, lengths, strict=True):
+                values = values[: length * model.outputs_per_frame]
+                pieces[number].append(through_gate(gates[number], part, values, self.bundle, self.chunk_frames))
         return pieces
 
 

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.errors import ConfigError
+from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import Bundle
 from vivavoce.runtime.encoder import Encoder
+from vivavoce.runtime.speech_gate import SpeechGate
 from vivavoce.runtime.transcript import Transcript, WordReader
 
 Array = NDArray[np.float32]
@@ -29,11 +31,16 @@ Array = NDArray[np.float32]
 class FrameStream:
     """Features in, log-probabilities out, for one stream."""
 
-    def __init__(self, encoder: Encoder, chunk_frames: int, step_chunks: int = 1) -> None:
-        """`chunk_frames` is the attention's chunk; `step_chunks` chunks are computed in one call of the graph."""
+    def __init__(
+        self, encoder: Encoder, chunk_frames: int, step_chunks: int = 1, gate: SpeechGate | None = None
+    ) -> None:
+        """`chunk_frames` is the attention's chunk; `step_chunks` chunks are computed in one call of the graph.
+
+        With a `gate`, which is this stream's own, frames without speech are certain blanks.
+        """
         if chunk_frames < 1 or step_chunks < 1:
             raise ConfigError(f"chunk_frames is {chunk_frames} and step_chunks {step_chunks}; expected 1 or more.")
-        self.encoder, self.chunk_frames = encoder, chunk_frames
+        self.encoder, self.chunk_frames, self._gate = encoder, chunk_frames, gate
         self._subsampling = encoder.bundle.model.subsampling
         self._step = chunk_frames * step_chunks * self._subsampling  # feature frames a call
         self.reset()
@@ -41,6 +48,8 @@ class FrameStream:
     def reset(self) -> None:
         """Forget everything; the next frame is the first."""
         self._state = self.encoder.initial_state()
+        if self._gate is not None:
+            self._gate.reset()
         self._waiting = np.empty((0, self.encoder.bundle.features.num_features), np.float32)
         self._begun = False
 
@@ -68,7 +77,7 @@ class FrameStream:
             piece = self._waiting[start : min(start + self._step, count)]
             lengths = np.array([len(piece) // self._subsampling], np.int64)
             log_probs, self._state = self.encoder.run(piece[None], lengths, self.chunk_frames, self._state)
-            pieces.append(log_probs[0])
+            pieces.append(through_gate(self._gate, piece, log_probs[0], self.encoder.bundle, self.chunk_frames))
         self._begun = self._begun or count > 0
         self._waiting = self._waiting[count:]
         return np.concatenate(pieces)
@@ -89,6 +98,7 @@ class RecognizerStream:
         decoder: str = "greedy",
         live_chunk_frames: int | None = None,
         scorer: WordScorer | None = None,
+        detector: ActivityModel | None = None,
     ) -> None:
         """`Recognizer.create_stream` knows good values for all of these; without the last, nothing is shown early.
 
@@ -100,8 +110,10 @@ class RecognizerStream:
                 f"live_chunk_frames is {live_chunk_frames}; expected a divisor of chunk_frames, {chunk_frames}."
             )
         self._features = FeatureStream(encoder.bundle.features)
-        self._frames = FrameStream(encoder, chunk_frames, step_chunks)
-        self._live = None if live_chunk_frames is None else FrameStream(encoder, live_chunk_frames)
+        self._frames = FrameStream(encoder, chunk_frames, step_chunks, make_gate(encoder.bundle, detector))
+        self._live = None
+        if live_chunk_frames is not None:
+            self._live = FrameStream(encoder, live_chunk_frames, gate=make_gate(encoder.bundle, detector))
         self._words = WordReader(encoder.bundle, decoder, scorer)
         self._sample_rate = encoder.bundle.sample_rate
         self._nothing = np.empty((0, len(encoder.bundle.tokens)), np.float32)
@@ -141,6 +153,27 @@ class RecognizerStream:
         transcript = self._words.finish(self._samples / self._sample_rate)
         self.reset()
         return transcript
+
+
+def make_gate(bundle: Bundle, detector: ActivityModel | None) -> SpeechGate | None:
+    """A gate for one stream, by the bundle's rules."""
+    return None if detector is None else SpeechGate(detector, bundle.gate)
+
+
+def through_gate(
+    gate: SpeechGate | None, features: Array, log_probs: Array, bundle: Bundle, chunk_frames: int
+) -> Array:
+    """(t, F) frames and their (t', V) log-probabilities -> the same behind the gate, taken chunk by chunk."""
+    if gate is None:
+        return log_probs
+    rows, outputs = chunk_frames * bundle.model.subsampling, chunk_frames * bundle.model.outputs_per_frame
+    pieces = [
+        gate.close(
+            features[n * rows : (n + 1) * rows], log_probs[n * outputs : (n + 1) * outputs], bundle.tokens.blank_id
+        )
+        for n in range(-(-len(features) // rows))
+    ]
+    return np.concatenate(pieces) if pieces else log_probs
 
 
 def with_tail(features: Array, bundle: Bundle) -> Array:

@@ -14,6 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from vivavoce.training.precision import product_type
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic: steep at 0, so that small singular values rise fast
 STEPS = 5
 
@@ -52,7 +54,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal_shared(matrices: list[Tensor]) -> list[Tensor]:
-    """`orthogonal` of each, in bfloat16, the work shared out among the processes of the group, if there is one."""
+    """`orthogonal` of each, in `product_type`, shared out among the processes of the group, if there is one."""
+    # Lying on their sides, a block's two feed-forward matrices have one shape, and the shares come out even.
+    tall = [matrix.shape[0] > matrix.shape[1] for matrix in matrices]
+    matrices = [matrix.T if flip else matrix for matrix, flip in zip(matrices, tall, strict=True)]
     shapes: dict[torch.Size, list[int]] = {}
     for number, matrix in enumerate(matrices):
         shapes.setdefault(matrix.shape, []).append(number)
@@ -69,17 +74,17 @@ def orthogonal_shared(matrices: list[Tensor]) -> list[Tensor]:
             dist.all_gather(everyones, made)
             made = torch.cat(everyones)
         for number, result in zip(numbers, made, strict=False):  # the padding of the last share is left over
-            results[number] = result
+            results[number] = result.T if tall[number] else result
     return [result for result in results if result is not None]
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """(B, M, N) -> (B, M, N) bfloat16: about U V' of each matrix's U S V', by a Newton-Schulz iteration.
+    """(B, M, N) -> (B, M, N) in `product_type`: about U V' of each matrix's U S V', by a Newton-Schulz iteration.
 
     Singular values end between 0.7 and 1.2, which serves as well as 1.
     """
     a, b, c = COEFFICIENTS
-    x = matrices.bfloat16()
+    x = matrices.to(product_type(matrices.device))
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.transpose(1, 2)

@@ -1,0 +1,213 @@
+"""Lattice-free maximum mutual information over CTC's paths: the phones that were said against all that could have been.
+
+CTC alone learns each frame by itself. Here a phone trigram stands inside the criterion, so that the network need not
+learn what the language says anyway, and learns to tell apart what the language leaves open:
+
+    loss = -log sum over paths of the said phones   p(path | sound) * P(phones)
+           +log sum over all paths                  p(path | sound) * P(phones of the path)
+
+No lattice and no decoding graph: with some forty phones the trigram is a dense table, and a state of the second sum is
+(the phone before, the last phone, whether blanks followed it), so a frame is one batched matrix product. Probabilities
+are scaled frame by frame and never leave float32.
+
+Sources: CTC-CRF (Xiang and Ou 2019, arXiv:1911.08747), end-to-end LF-MMI (Hadian et al. 2018), the scaled
+forward-backward of Rabiner 1989.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vivavoce.errors import DataError
+
+DISCOUNT = 0.5
+
+
+class PhoneTrigram:
+    """P(w | u, v) as a table, with a start before the first phone and an end behind the last.
+
+    Attributes:
+        table: (P+1, P+1, P+1) float32: [v, u, w], v the last phone and u the one before it. Index P is the start in
+            u and v, and the end in w. Phone number p of the table is token p + 1 of the network, whose 0 is the blank.
+    """
+
+    def __init__(self, table: Tensor) -> None:
+        if table.ndim != 3 or len(set(table.shape)) != 1:
+            raise DataError(f"a phone trigram has shape {tuple(table.shape)}; expected three equal sides.")
+        self.table = table
+
+    @property
+    def phones(self) -> int:
+        """How many phones, start and end not counted."""
+        return len(self.table) - 1
+
+    @classmethod
+    def from_sequences(cls, sequences: Sequence[Sequence[int]], phones: int) -> PhoneTrigram:
+        """Estimate by absolute discounting, interpolated down to uniform.
+
+        Args:
+            sequences: the phone tokens of utterances, 1 to `phones`; empty ones are passed over.
+
+        Raises:
+            DataError: a token outside that range, or no sequence at all.
+        """
+        counts = np.zeros((phones + 1,) * 3)
+        for sequence in sequences:
+            if len(sequence):
+                ids = np.asarray(sequence) - 1
+                if ids.min() < 0 or ids.max() >= phones:
+                    raise DataError(f"{list(sequence)} holds tokens outside 1 to {phones}.")
+                padded = np.concatenate([[phones, phones], ids, [phones]])
+                np.add.at(counts, (padded[1:-1], padded[:-2], padded[2:]), 1.0)
+        if not counts.any():
+            raise DataError("no phones were given; a trigram is estimated from the training transcripts.")
+        lower = np.full(phones + 1, 1.0 / (phones + 1))
+        for level in (counts.sum(axis=(0, 1)), counts.sum(axis=1), counts):
+            lower = _interpolated(level, lower if level.ndim < 3 else lower[:, None])
+        return cls(torch.from_numpy(lower.astype(np.float32)))
+
+    def log_prob(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """(B, U) tokens of `lengths` (B,) -> (B,) natural log-probabilities of whole sequences, their ends included."""
+        batch, longest = tokens.shape
+        start = torch.full((batch, 2), self.phones, device=tokens.device)
+        ids = torch.cat([start, tokens - 1, start[:, :1]], dim=1)
+        places = torch.arange(longest + 1, device=tokens.device)
+        ids[:, 2:] = torch.where(places < lengths[:, None], ids[:, 2:], self.phones)
+        log_table = self.table.to(tokens.device).log()
+        scores = log_table[ids[:, 1:-1], ids[:, :-2], ids[:, 2:]]
+        return torch.where(places <= lengths[:, None], scores, 0.0).sum(dim=1)
+
+
+def _interpolated(counts: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Discounted relative frequencies along the last axis, what was taken off shared out as `lower` says."""
+    total = counts.sum(axis=-1, keepdims=True)
+    kinds = np.count_nonzero(counts, axis=-1)[..., None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seen = (np.maximum(counts - DISCOUNT, 0.0) + DISCOUNT * kinds * lower) / total
+    return np.where(total > 0, seen, lower)
+
+
+def mmi_loss(
+    log_probs: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Tensor, trigram: PhoneTrigram
+) -> Tensor:
+    """(B,) losses, never below 0 but for rounding.
+
+    Args:
+        log_probs: (B, T, P+1) of a log-softmax, the blank first.
+        lengths: (B,) frames of each utterance.
+        tokens: (B, U) phones, 1 to P.
+        token_lengths: (B,) how many of them.
+
+    An utterance without phones, or with fewer frames than its phones need, counts 0 and has no gradient.
+    """
+    said = F.ctc_loss(log_probs.transpose(0, 1), tokens, lengths, token_lengths, reduction="none", zero_infinity=True)
+    possible = (token_lengths > 0) & (said > 0)
+    loss = said - trigram.log_prob(tokens, token_lengths) + denominator(log_probs, lengths, trigram)
+    return torch.where(possible, loss, 0.0)
+
+
+def denominator(log_probs: Tensor, lengths: Tensor, trigram: PhoneTrigram) -> Tensor:
+    """(B, T, P+1) log-probabilities -> (B,) log of the sum over all paths; its gradient: their share of each token."""
+    return _Denominator.apply(log_probs, lengths, trigram.table.to(log_probs.device))
+
+
+class _Denominator(torch.autograd.Function):
+    """Forward-backward, both in the forward pass: the gradient is all that is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, log_probs: Tensor, lengths: Tensor, table: Tensor) -> Tensor:
+        with torch.autocast(log_probs.device.type, enabled=False):
+            totals, shares = forward_backward(log_probs.float().exp(), lengths, table, ctx.needs_input_grad[0])
+        if shares is not None:
+            ctx.save_for_backward(shares)
+        ctx.dtype = log_probs.dtype
+        return totals
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (shares,) = ctx.saved_tensors
+        return (shares * grads[0][:, None, None]).to(ctx.dtype), None, None
+
+
+def forward_backward(
+    probs: Tensor, lengths: Tensor, table: Tensor, with_shares: bool = True
+) -> tuple[Tensor, Tensor | None]:
+    """The second sum, and how much of it passes through each token of each frame.
+
+    Args:
+        probs: (B, T, P+1) float32, at least 0, the blank first.
+        lengths: (B,) how many of the T frames count.
+        table: the trigram's.
+
+    Returns:
+        (B,) natural logarithms, and (B, T, P+1) shares that add up to 1 in a frame that counts and are 0 behind.
+    """
+    batch, frames, _ = probs.shape
+    side, phones = len(table), len(table) - 1
+    step = table[:, :, :phones].contiguous()  # [v, u, w]
+    back = step.transpose(1, 2).contiguous()  # [v, w, u]
+    itself = torch.diagonal(step, dim1=0, dim2=2).T.unsqueeze(1)  # [v, 1, u]: the same phone again
+    at = torch.arange(phones, device=probs.device)
+    # (T, P, B, 1) and (T, 1, B, 1): tokens first, as in the states.
+    spoken = probs[:, :, 1:].permute(1, 2, 0).unsqueeze(-1).contiguous()
+    silent = probs[:, :, 0].T[:, None, :, None].contiguous()
+    counts = torch.arange(frames, device=probs.device)[:, None] < lengths  # (T, B)
+    running = bool(counts.all())
+
+    # [kind, v, b, u]: paths that end in phone v, or in blanks behind it, u being the phone before.
+    state = probs.new_zeros(2, side, batch, side)
+    state[1, phones, :, phones] = 1.0
+    totals = probs.new_zeros(batch)
+    alphas = probs.new_empty(frames if with_shares else 0, *state.shape)
+    for t in range(frames):
+        either = state[0] + state[1]
+        arriving = torch.bmm(either, step)  # [v, b, w]
+        # After itself a phone is a new one only where a blank stood between.
+        arriving[at, :, at] = (state[1, :phones] * itself).sum(dim=-1)
+        following = torch.empty_like(state)
+        torch.mul(arriving.permute(2, 1, 0) + state[0, :phones], spoken[t], out=following[0, :phones])
+        following[0, phones] = 0.0
+        torch.mul(either, silent[t], out=following[1])
+        scale = following.sum(dim=(0, 1, 3))
+        following /= scale[:, None]
+        if running:
+            state, totals = following, totals + scale.log()
+        else:
+            goes_on = counts[t]
+            state = torch.where(goes_on[:, None], following, state)
+            totals = totals + torch.where(goes_on, scale.log(), 0.0)
+        if with_shares:
+            alphas[t] = state
+    ending = table[:, None, :, phones]  # [v, 1, u]
+    totals = totals + ((state[0] + state[1]) * ending).sum(dim=(0, 2)).log()
+    if not with_shares:
+        return totals, None
+
+    shares = probs.new_zeros(frames, batch, side)
+    # What is still to come from each state, of the frames behind t.
+    beta = ending.expand(side, batch, side).expand(2, -1, -1, -1).contiguous()
+    for t in reversed(range(frames)):
+        through = alphas[t] * beta
+        by_token = torch.cat([through[1].sum(dim=(0, 2))[None], through[0, :phones].sum(dim=-1)])  # (P+1, B)
+        total = by_token.sum(dim=0)
+        shares[t] = (by_token / total).T
+        before = torch.empty_like(beta)
+        coming = beta[0, :phones] * spoken[t]  # [w, b, v]
+        blanks = beta[1] * silent[t]
+        leaving = coming.permute(2, 1, 0).contiguous()  # [v, b, w]
+        again = leaving[at, :, at].unsqueeze(-1).clone()  # (P, B, 1)
+        leaving[at, :, at] = 0.0
+        torch.add(torch.bmm(leaving, back), blanks, out=before[0])
+        before[1] = before[0]
+        before[0, :phones] += coming
+        before[1, :phones] += again * itself
+        before /= before.sum(dim=(0, 1, 3))[:, None]
+        beta = before if running else torch.where(counts[t][:, None], before, beta)
+    shares = torch.where(counts[:, :, None], shares, 0.0)
+    return totals, shares.transpose(0, 1)
