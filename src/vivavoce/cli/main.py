@@ -28,6 +28,7 @@ COMMANDS = {
     "prepare": "Read a corpus into manifests.",
     "synthesize": "Make training speech from text.",
     "train": "Train a model by a recipe.",
+    "lexicon": "Make lexicons of pronunciations.",
     "lm": "Train, convert and judge language models.",
     "export": "Pack a trained model into a bundle, and measure it.",
     "tune": "Find the fastest form of a bundle on this machine.",

@@ -14,7 +14,8 @@ BundleFolder = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Bundle to recognise with; the package's own if not given.")
 ]
 DecoderName = Annotated[
-    str, typer.Option(metavar="NAME", help="greedy, beam, words (with the language model), or auto: the best there is.")
+    str,
+    typer.Option(metavar="NAME", help="greedy, beam, words or lexicon (with the language model), or auto: the best."),
 ]
 HotwordsFile = Annotated[
     Path | None,

@@ -6,12 +6,14 @@ folder). The encoder runs once; each pair of weights then costs a search alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vivavoce.data.manifest import Utterance
+from vivavoce.decoding.lexicon_search import LexiconScorer, lexicon_search
+from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.word_beam import word_beam
 from vivavoce.decoding.word_scorer import Weights, WordScorer
@@ -22,6 +24,7 @@ from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.normalize import normalize_for_scoring
 
 START = Weights(model=0.6, word=2.0, unknown=-10.0)
+LEXICON_START = Weights(model=0.8, word=0.0, unknown=0.0)
 STEPS = {"model": 0.2, "word": 1.0, "unknown": 5.0}
 HALVINGS = 2
 
@@ -41,7 +44,7 @@ def tune_weights(
     beam_size: int = 50,
     said: Callable[[Tried], None] = lambda tried: None,
 ) -> list[Tried]:
-    """Walk to better weights, one of them at a time, in steps that are halved when none helps any more.
+    """Weights for the decoder "words": walk to better ones, in steps that are halved when none helps any more.
 
     Returns:
         All that were tried, best first; of equal ones the first.
@@ -49,31 +52,69 @@ def tune_weights(
     Raises:
         ConfigError: no utterance with text.
     """
-    references = [normalize_for_scoring(utterance.text) for utterance in utterances]
-    if not any(references):
-        raise ConfigError("weights are tuned on utterances with text; none was given.")
+    references = _references(utterances)
     posteriors = [recognizer.log_probs(audio_of(utterance)) for utterance in utterances]
     letters = np.array(recognizer.bundle.tokens.tokens)
 
-    def read(log_probs: np.ndarray, scorer: WordScorer) -> str:
-        found = word_beam(log_probs, scorer, beam_size)
-        return "".join(letters[list(found[0].token_ids)]) if found and found[0].token_ids else ""
+    def read(weights: Weights) -> list[str]:
+        scorer = WordScorer(recognizer.bundle.tokens, model, weights)
+        found = [word_beam(log_probs, scorer, beam_size) for log_probs in posteriors]
+        return ["".join(letters[list(one[0].token_ids)]) if one and one[0].token_ids else "" for one in found]
 
+    return _walk(START, STEPS, lambda weights: error_rate(references, read(weights)).rate, said)
+
+
+def tune_lexicon_weights(
+    recognizer: Recognizer,
+    utterances: Sequence[Utterance],
+    tree: LexiconTree,
+    model: NgramModel | None,
+    beam_size: int = 150,
+    said: Callable[[Tried], None] = lambda tried: None,
+) -> list[Tried]:
+    """The same for the decoder "lexicon", in which there are no unknown words.
+
+    Raises:
+        ConfigError: no utterance with text.
+        ModelError: a bundle without phones.
+    """
+    references = _references(utterances)
+    posteriors = [recognizer.log_probs(audio_of(utterance), phones=True) for utterance in utterances]
+    blank_id = recognizer.bundle.alphabet("phone_log_probs").blank_id
+
+    def read(weights: Weights) -> list[str]:
+        scorer = LexiconScorer(tree, model, weights)
+        return [lexicon_search(log_probs, scorer, blank_id, beam_size)[0].text for log_probs in posteriors]
+
+    steps = {name: step for name, step in STEPS.items() if name != "unknown"}
+    return _walk(LEXICON_START, steps, lambda weights: error_rate(references, read(weights)).rate, said)
+
+
+def _references(utterances: Sequence[Utterance]) -> list[str]:
+    references = [normalize_for_scoring(utterance.text) for utterance in utterances]
+    if not any(references):
+        raise ConfigError("weights are tuned on utterances with text; none was given.")
+    return references
+
+
+def _walk(
+    start: Weights, steps: Mapping[str, float], measure: Callable[[Weights], float], said: Callable[[Tried], None]
+) -> list[Tried]:
+    """Coordinate descent."""
     tried: dict[Weights, Tried] = {}
 
     def attempt(weights: Weights) -> Tried:
         if weights not in tried:
-            scorer = WordScorer(recognizer.bundle.tokens, model, weights)
-            wer = error_rate(references, [read(log_probs, scorer) for log_probs in posteriors]).rate
-            said(tried.setdefault(weights, Tried(weights, wer)))
+            tried[weights] = Tried(weights, measure(weights))
+            said(tried[weights])
         return tried[weights]
 
-    best = attempt(START)
+    best = attempt(start)
     for halving in range(HALVINGS + 1):
         moved = True
         while moved:
             moved = False
-            for name, step in STEPS.items():
+            for name, step in steps.items():
                 for sign in (1.0, -1.0):
                     # On in the same direction for as long as it helps.
                     while (there := _moved(best.weights, name, sign * step / 2**halving)) is not None:

@@ -136,13 +136,14 @@ def write_bundle(
 
 
 def _take_over(old: Path, new: Path, facts: dict[str, Any]) -> None:
-    """What an export does not make: the card, which people write, the language model and the speech gate."""
+    """What an export does not make: the card, which people write, what is attached: language model, lexicon, gate."""
     kept = ["MODEL_CARD.md"]
     if (old / "bundle.json").is_file():
         before = json.loads((old / "bundle.json").read_text(encoding="utf-8"))
-        if language_model := before.get("language_model"):
-            facts["language_model"] = language_model
-            kept.append(language_model["file"])
+        for name in ("language_model", "lexicon"):
+            if attached := before.get(name):
+                facts[name] = attached
+                kept.append(attached["file"])
         if (gate := before.get("speech_gate")) and before.get("features") == facts["features"]:
             facts["speech_gate"] = gate
             shutil.copytree(old / "activity", new / "activity")

@@ -6,6 +6,7 @@ that a bias is added to tells whose the matrix is. int8 weights come back rounde
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,20 @@ def load_from_bundle(model: ConformerCTC, folder: str | Path) -> None:
     bundle = load_bundle(folder)
     found = weights_of_graph(bundle.model_path)
     try:
-        model.load_state_dict(found)
+        load_known(model, found)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{folder} is of another network than {model.dims}: {reason}") from None
+
+
+def load_known(model: ConformerCTC, weights: Mapping[str, Tensor]) -> None:
+    """Load weights; the final phone output may be missing among them, and then begins at random.
+
+    Raises:
+        RuntimeError: as `load_state_dict`.
+    """
+    fresh = {name: value for name, value in model.state_dict().items() if name.startswith("final_phone_")}
+    model.load_state_dict({**fresh, **weights})
 
 
 def weights_of_graph(path: str | Path) -> dict[str, Tensor]:

@@ -37,7 +37,8 @@ class ConformerDims:
     """Everything that fixes the shapes of the weights; saved beside them.
 
     `left_frames` is the attention's memory in encoder frames (80 ms), `convolution_frames` the past that the depthwise
-    convolution sees, `phone_layer` the number of blocks below the phone output.
+    convolution sees, `phone_layer` the number of blocks below the phone output that is fed back. With `final_phones`
+    the phones that are given out are read behind all blocks, by a third output.
     """
 
     n_features: int = 80
@@ -50,6 +51,7 @@ class ConformerDims:
     vocabulary: int = 29
     phones: int = 40
     phone_layer: int = 4
+    final_phones: bool = False
     dropout: float = 0.1
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,10 +72,12 @@ class EncoderState(NamedTuple):
 
 
 class EncoderOutput(NamedTuple):
-    """log_probs: (B, 2n, V) characters; phone_log_probs: (B, 2n, P); state: for the next chunk, or None."""
+    """log_probs: (B, 2n, V) characters; phone_log_probs, middle_phone_log_probs: (B, 2n, P), those of the last block
+    and of the one that feeds them back (the same where there is no other); state: for the next chunk, or None."""
 
     log_probs: Tensor
     phone_log_probs: Tensor
+    middle_phone_log_probs: Tensor
     state: EncoderState | None
 
 
@@ -228,6 +232,9 @@ class ConformerCTC(nn.Module):
         self.phone_back = nn.Linear(OUTPUTS_PER_FRAME * dims.phones, dims.width, bias=False)
         self.norm = nn.LayerNorm(dims.width)
         self.out = nn.Linear(dims.width, OUTPUTS_PER_FRAME * dims.vocabulary)
+        if dims.final_phones:
+            self.final_phone_norm = nn.LayerNorm(dims.width)
+            self.final_phone_out = nn.Linear(dims.width, OUTPUTS_PER_FRAME * dims.phones)
 
     def set_normalisation(self, mean: Tensor, deviation: Tensor) -> None:
         """Fix the features' mean and standard deviation, (F,) each, measured on the training set."""
@@ -267,7 +274,7 @@ class ConformerCTC(nn.Module):
         mask = chunk_mask(n, remembered, seen, lengths, chunk_frames, d.left_frames)
         rotary = rotary_table(-remembered, n + remembered, d.width // d.heads, x.device)
         attention_next, convolution_next = [], []
-        phone_log_probs = x
+        middle = x
         for number, block in enumerate(self.blocks):
             if state is None:
                 attention_past = x.new_zeros(batch, 0, 2 * d.width)
@@ -278,14 +285,15 @@ class ConformerCTC(nn.Module):
             attention_next.append(attention_past)
             convolution_next.append(convolution_past)
             if number + 1 == d.phone_layer:
-                phone_log_probs = split_frames(self.phone_out(self.phone_norm(x)), d.phones)
-                x = x + self.phone_back(phone_log_probs.exp().unflatten(1, (-1, OUTPUTS_PER_FRAME)).flatten(2))
+                middle = split_frames(self.phone_out(self.phone_norm(x)), d.phones)
+                x = x + self.phone_back(middle.exp().unflatten(1, (-1, OUTPUTS_PER_FRAME)).flatten(2))
         log_probs = split_frames(self.out(self.norm(x)), d.vocabulary)
+        phones = split_frames(self.final_phone_out(self.final_phone_norm(x)), d.phones) if d.final_phones else middle
         if state is None:
-            return EncoderOutput(log_probs, phone_log_probs, None)
+            return EncoderOutput(log_probs, phones, middle, None)
         next_seen = torch.clamp(seen + n, max=d.left_frames)
         following = EncoderState(next_front, torch.stack(attention_next), torch.stack(convolution_next), next_seen)
-        return EncoderOutput(log_probs, phone_log_probs, following)
+        return EncoderOutput(log_probs, phones, middle, following)
 
 
 def chunk_mask(

@@ -27,7 +27,7 @@ from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.errors import ConfigError, DataError, TrainingError
-from vivavoce.export.from_onnx import load_from_bundle
+from vivavoce.export.from_onnx import load_from_bundle, load_known
 from vivavoce.metrics.error_rate import error_rate
 from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims, ctc_loss
 from vivavoce.text.alphabet import Alphabet
@@ -35,12 +35,15 @@ from vivavoce.text.normalize import normalize_for_training
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, Padding, SpeechBatch, SpeechBatches, feature_statistics
+from vivavoce.training.lattice_free_mmi import PhoneTrigram, mmi_loss
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
 from vivavoce.training.muon import Muon
 from vivavoce.training.precision import autocast
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.waveforms import WaveformStore
+
+CTC_BESIDE_MMI = 0.2  # the weight that CTC keeps: it holds the spikes where they are
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Config:
     `held_out` names a manifest whose utterances (by id) are kept out of training and watched; without one, `watch`
     utterances are. They are written to held-out.jsonl in the run folder: a run that goes on from this one should get
     that file as its `held_out`. `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are
-    AdamW's like all else, at `peak_rate`. `noisy_share` scales how often room, noise and narrow band are applied.
+    AdamW's like all else, at `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for
+    `mmi_after` updates, and then by LF-MMI besides (training/lattice_free_mmi.py). `noisy_share` scales how often room,
+    noise and narrow band are applied.
     """
 
     manifests: tuple[str, ...] = ()
@@ -78,6 +83,8 @@ class Config:
     clip_norm: float = 1.0
     average_decay: float = 0.998
     phone_weight: float = 0.5
+    final_phone_weight: float = 1.0
+    mmi_after: int = 1000
     chunk_frames: tuple[int, ...] = (4, 8, 16, 32, 256, 256)
     time_masks: int = 4
     frequency_bins: int = 27
@@ -151,7 +158,7 @@ def main(config: Config) -> Path:
             seed=config.seed,
         )
         run(
-            step_function(model, config, process), batches, trainee, loop, folder, process, watch,
+            step_function(model, config, process, trainee, examples), batches, trainee, loop, folder, process, watch,
             # Not sooner: the settings of an attempt that is refused are not those of the run.
             begins=lambda: describe(folder, config, watched),
         )  # fmt: skip
@@ -199,7 +206,7 @@ def start_from(model: ConformerCTC, initial: str) -> None:
         return
     tensors, _ = load_checkpoint(initial)
     try:
-        model.load_state_dict(unpack("average", tensors))
+        load_known(model, unpack("average", tensors))
     except RuntimeError as error:
         raise TrainingError(f"{initial} is of another model: {str(error).splitlines()[-1].strip()}") from None
 
@@ -221,8 +228,10 @@ def optimizers(model: ConformerCTC, config: Config) -> list[torch.optim.Optimize
     return [adamw, Muon(matrices, lr=config.matrix_rate, weight_decay=config.weight_decay)]
 
 
-def step_function(model: ConformerCTC, config: Config, process: distributed.Process) -> Step:
-    """One batch -> the weighted sum of the two CTC losses, per token, and each by itself."""
+def step_function(
+    model: ConformerCTC, config: Config, process: distributed.Process, trainee: Trainee, examples: Sequence[Example]
+) -> Step:
+    """One batch -> the weighted sum of the losses, per token, and each by itself."""
     if config.compile:
         # DDP's own way of splitting compiled graphs fails on lengths that change from batch to batch.
         torch._dynamo.config.optimize_ddp = False
@@ -235,6 +244,9 @@ def step_function(model: ConformerCTC, config: Config, process: distributed.Proc
             model, device_ids=[process.device.index] if process.device.type == "cuda" else None
         )
     chunks = torch.tensor(config.chunk_frames)
+    trigram = None
+    if config.dims.final_phones:
+        trigram = PhoneTrigram.from_sequences([example.phones for example in examples], config.dims.phones - 1)
 
     def step(batch: SpeechBatch) -> dict[str, Tensor]:
         batch = batch.to(process.device)
@@ -243,11 +255,21 @@ def step_function(model: ConformerCTC, config: Config, process: distributed.Proc
             output = wrapped(batch.features, batch.frames, chunk)
         frames = OUTPUTS_PER_FRAME * batch.frames
         characters = ctc_loss(output.log_probs, frames, batch.tokens, batch.token_lengths)
-        phones = ctc_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths)
-        characters = characters / batch.token_lengths.sum()
-        phones = phones / batch.phone_lengths.sum().clamp(min=1)
-        loss = characters + config.phone_weight * phones
-        return {"loss": loss, "characters": characters.detach(), "phones": phones.detach()}
+        phones = ctc_loss(output.middle_phone_log_probs, frames, batch.phones, batch.phone_lengths)
+        count = batch.phone_lengths.sum().clamp(min=1)
+        losses = {"characters": characters / batch.token_lengths.sum(), "phones": phones / count}
+        loss = losses["characters"] + config.phone_weight * losses["phones"]
+        if trigram is not None:
+            final = ctc_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths)
+            losses["final_phones"] = final / count
+            share = 1.0
+            if trainee.updates >= config.mmi_after:
+                mmi = mmi_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths, trigram).sum()
+                losses["mmi"] = mmi / count
+                loss = loss + config.final_phone_weight * losses["mmi"]
+                share = CTC_BESIDE_MMI
+            loss = loss + config.final_phone_weight * share * losses["final_phones"]
+        return {"loss": loss, **{name: value.detach() for name, value in losses.items()}}
 
     return step
 

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vivavoce.decoding.lexicon_file import read_lexicon
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.word_scorer import Weights
 from vivavoce.decoding.words import BOUNDARY
@@ -70,6 +71,20 @@ class LanguageModelSpec:
 
 
 @dataclass(frozen=True)
+class LexiconSpec:
+    """Pronunciations of words in the bundle's phones, for the decoder "lexicon".
+
+    Attributes:
+        file, sha256: the lexicon (decoding/lexicon_file.py) and its digest.
+        weights: of the language model and of each word in this search.
+    """
+
+    file: str
+    sha256: str
+    weights: Weights
+
+
+@dataclass(frozen=True)
 class GateRules:
     """Where a voice activity detector lets the recogniser hear something (runtime/speech_gate.py).
 
@@ -100,7 +115,9 @@ class Bundle:
     features: FeatureConfig
     tokens: Alphabet
     model: ModelSpec
+    phones: Alphabet | None
     language_model: LanguageModelSpec | None
+    lexicon: LexiconSpec | None
     gate: GateRules | None
     facts: Mapping[str, Any]
 
@@ -108,6 +125,14 @@ class Bundle:
     def model_path(self) -> Path:
         """The graph."""
         return self.folder / self.model.file
+
+    def alphabet(self, output: str) -> Alphabet:
+        """What an output of the graph speaks of: the characters of "log_probs", the phones of "phone_log_probs"."""
+        if output == "log_probs":
+            return self.tokens
+        if self.phones is None:
+            raise ModelError(f"{self.folder} has no phones; it was trained without them.")
+        return self.phones
 
     @property
     def encoder_frame_seconds(self) -> float:
@@ -147,10 +172,14 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         model = read_spec(ModelSpec, facts["model"], ("tail_frames", "left_frames", "convolution_frames"))
         features = FeatureConfig.from_dict(facts["features"])
         tokens = Alphabet.from_dict(facts["tokens"])
-        language_model = _language_model_spec(facts.get("language_model"))
+        phones = Alphabet.from_dict(facts["phones"]) if facts.get("phones") else None
+        language_model = _file_spec(LanguageModelSpec, "language_model", facts)
+        lexicon = _file_spec(LexiconSpec, "lexicon", facts)
+        if lexicon is not None and phones is None:
+            raise ModelError("there is a lexicon, and no phones to read it in.")
         bundle = Bundle(
             folder, facts["name"], facts["language"], facts["sample_rate"],
-            features, tokens, model, language_model, _gate_rules(facts.get("speech_gate")), facts,
+            features, tokens, model, phones, language_model, lexicon, _gate_rules(facts.get("speech_gate")), facts,
         )  # fmt: skip
         _check_features(bundle)
     except KeyError as error:
@@ -158,8 +187,9 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
     except (VivaError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}/bundle.json cannot be honoured: {error}") from None
     check_file(folder, model.file, model.sha256)
-    if language_model is not None:
-        check_file(folder, language_model.file, language_model.sha256)
+    for attached in (language_model, lexicon):
+        if attached is not None:
+            check_file(folder, attached.file, attached.sha256)
     if bundle.gate is not None:
         check_file(folder, "activity/bundle.json", facts["speech_gate"]["sha256"])
     return bundle
@@ -184,6 +214,26 @@ def attach_language_model(folder: str | Path, model: str | Path, weights: Weight
         "sha256": digest(target),
         "weights": asdict(weights),
     }
+    write_facts(folder, facts)
+
+
+def attach_lexicon(folder: str | Path, lexicon: str | Path, weights: Weights) -> None:
+    """Copy a lexicon into a bundle, in place of one that it may have.
+
+    Raises:
+        ModelError: the folder is no bundle, or its model hears no phones.
+        DataError: the file is no lexicon in its phones.
+    """
+    folder, lexicon = Path(folder), Path(lexicon)
+    bundle = load_bundle(folder)
+    if bundle.phones is None:
+        raise ModelError(f"{folder} has no phones; a lexicon serves recognisers that were trained with them.")
+    read_lexicon(lexicon, bundle.phones)
+    facts = read_facts(folder)
+    target = folder / ("lexicon.txt.gz" if lexicon.suffix == ".gz" else "lexicon.txt")
+    if lexicon.resolve() != target.resolve():
+        shutil.copyfile(lexicon, target)
+    facts["lexicon"] = {"file": target.name, "sha256": digest(target), "weights": asdict(weights)}
     write_facts(folder, facts)
 
 
@@ -275,15 +325,16 @@ def _check_features(bundle: Bundle) -> None:
         raise ModelError("the tokens hold no space between words; this version recognises characters.")
 
 
-def _language_model_spec(stated: Mapping[str, Any] | None) -> LanguageModelSpec | None:
-    """The settings of `language_model`, where there is one."""
+def _file_spec(spec_class: type[Spec], name: str, facts: Mapping[str, Any]) -> Spec | None:
+    """The settings of an attached file, where there is one."""
+    stated = facts.get(name)
     if stated is None:
         return None
     weights = Weights(**{field.name: float(stated["weights"][field.name]) for field in fields(Weights)})
-    spec = LanguageModelSpec(str(stated["file"]), str(stated["sha256"]), weights)
-    if spec.file != Path(spec.file).name:
-        raise ModelError(f"language_model.file is {spec.file!r}; expected the name of a file inside the bundle.")
-    return spec
+    file = str(stated["file"])
+    if file != Path(file).name:
+        raise ModelError(f"{name}.file is {file!r}; expected the name of a file inside the bundle.")
+    return spec_class(file, str(stated["sha256"]), weights)  # type: ignore[call-arg]
 
 
 def _gate_rules(stated: Mapping[str, Any] | None) -> GateRules | None:

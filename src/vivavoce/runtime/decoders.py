@@ -1,4 +1,4 @@
-"""Decoders that take log-probabilities as they come: greedy, and two beam searches piece by piece.
+"""Decoders that take log-probabilities as they come: greedy, and three beam searches piece by piece.
 
 All turn frames into tokens with times and confidences, give the same tokens for every chunking, and hold no more than
 the frames of the present piece, however long the recording is.
@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
-from vivavoce.decoding.word_beam import WordSearch
+from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer, LexiconSearch
+from vivavoce.decoding.word_beam import WordSearch, word_shares
 from vivavoce.decoding.word_scorer import WordContext, WordScorer
+from vivavoce.decoding.words import BOUNDARY
 from vivavoce.errors import ConfigError
+from vivavoce.runtime.bundle import Bundle
+from vivavoce.text.alphabet import Alphabet
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-DECODERS = ("greedy", "beam", "words")
+DECODERS = ("greedy", "beam", "words", "lexicon")
 BEAM_SIZE = 16
 WORD_BEAM_SIZE = 50
+LEXICON_BEAM = 150
+LEAST_SHARE = 1e-6
+SHARED_READINGS = 50
 WORD_QUIET_FRAMES = 15  # a model's memory of other readings ends with the piece: longer pauses, 0.6 s
 SURE_BLANK = math.log(0.999)  # where the search itself looks at nothing else
 QUIET_FRAMES = 5  # sure blanks in a row that end a piece, 0.2 s in the default model
@@ -44,19 +53,23 @@ class Decoder(Protocol):
     def reset(self) -> None: ...
 
 
-def make_decoder(name: str, blank_id: int, scorer: WordScorer | None = None) -> Decoder:
-    """A decoder of `DECODERS`; "words" needs a scorer.
+def make_decoder(name: str, bundle: Bundle, scorer: WordScorer | LexiconScorer | None = None) -> Decoder:
+    """A decoder of `DECODERS` for a bundle's outputs; "words" and "lexicon" need their scorers.
 
     Raises:
         ConfigError: another name.
     """
+    if name == "lexicon":
+        assert isinstance(scorer, LexiconScorer), "the recogniser makes one"
+        assert bundle.phones is not None
+        return LexiconStream(scorer, bundle.tokens, bundle.phones.blank_id)
     if name == "words":
-        assert scorer is not None, "the recogniser makes one"
+        assert isinstance(scorer, WordScorer), "the recogniser makes one"
         return WordStream(scorer)
     if name == "greedy":
-        return GreedyStream(blank_id)
+        return GreedyStream(bundle.tokens.blank_id)
     if name == "beam":
-        return BeamStream(blank_id)
+        return BeamStream(bundle.tokens.blank_id)
     raise ConfigError(f"decoder is {name!r}; expected one of {', '.join(DECODERS)}.")
 
 
@@ -126,7 +139,7 @@ class BeamStream:
         )
 
 
-class WordStream:
+class PieceStream(ABC):
     """Search for words with a language model and hotwords, over pieces between pauses.
 
     At the end of a piece the best reading is kept, with what the model remembers of it; the next piece goes on from
@@ -134,8 +147,8 @@ class WordStream:
     likely one after all of it. The cuts depend on the frames alone, not on how they arrive.
     """
 
-    def __init__(self, scorer: WordScorer, beam_size: int = WORD_BEAM_SIZE) -> None:
-        self.scorer, self.beam_size = scorer, beam_size
+    def __init__(self, blank_id: int) -> None:
+        self.blank_id = blank_id
         self._count = self._quiet = 0  # frames of the piece, and sure blanks at its end
         self.reset()
 
@@ -146,7 +159,7 @@ class WordStream:
     def accept(self, log_probs: Array) -> GreedyResult:
         """(t, V) frames -> the tokens of the pieces that they complete."""
         closed, start = [], 0
-        for place, blank in enumerate(log_probs[:, self.scorer.blank_id].tolist(), 1):
+        for place, blank in enumerate(log_probs[:, self.blank_id].tolist(), 1):
             sure = blank > SURE_BLANK
             if sure and not self._count:
                 self._first_frame += 1  # silence before a piece changes nothing
@@ -168,23 +181,31 @@ class WordStream:
     @property
     def open(self) -> GreedyResult:
         """The tokens of the piece that is not complete, as they stand."""
-        return self._best(ends=False)[0] if self._count else join_results([])
+        return self._shifted(self._best(ends=False)[0]) if self._count else join_results([])
 
     def finish(self) -> GreedyResult:
         """The tokens of the last piece; the decoder then begins anew."""
-        last = self._best(ends=True)[0] if self._count else join_results([])
+        last = self._shifted(self._best(ends=True)[0]) if self._count else join_results([])
         self.reset()
         return last
 
-    def fork(self) -> WordStream:
+    def fork(self) -> Self:
         """A decoder that stands where this one does and goes on by itself."""
         other = copy.copy(self)
         other._search = self._search.fork()
         return other
 
-    def _begin(self, start: WordContext | None, first_frame: int) -> None:
+    @abstractmethod
+    def _make_search(self, start: Any) -> Any:
+        """A search that begins behind what `_best` gave; None at the beginning of a text."""
+
+    @abstractmethod
+    def _best(self, ends: bool) -> tuple[GreedyResult, Any]:
+        """The best reading of the piece, its frames counted from the piece's first, and where the text goes on."""
+
+    def _begin(self, start: Any, first_frame: int) -> None:
         self._start, self._first_frame = start, first_frame
-        self._search = WordSearch(self.scorer, self.beam_size, start=start)
+        self._search = self._make_search(start)
         self._count = self._quiet = 0
 
     def _take(self, frames: Array) -> None:
@@ -192,19 +213,80 @@ class WordStream:
             self._search.accept(frames)
 
     def _close(self) -> GreedyResult:
-        tokens, context = self._best(ends=False)
-        self._begin(context, self._first_frame + self._count)
+        tokens, after = self._best(ends=False)
+        tokens = self._shifted(tokens)
+        self._begin(after, self._first_frame + self._count)
         return tokens
 
+    def _shifted(self, tokens: GreedyResult) -> GreedyResult:
+        first = self._first_frame
+        return replace(tokens, start_frames=tokens.start_frames + first, end_frames=tokens.end_frames + first)
+
+
+class WordStream(PieceStream):
+    """Words spelled as the letters say, by a prefix search with a language model of words."""
+
+    def __init__(self, scorer: WordScorer, beam_size: int = WORD_BEAM_SIZE) -> None:
+        self.scorer, self.beam_size = scorer, beam_size
+        super().__init__(scorer.blank_id)
+
+    def _make_search(self, start: WordContext | None) -> WordSearch:
+        return WordSearch(self.scorer, self.beam_size, start=start)
+
     def _best(self, ends: bool) -> tuple[GreedyResult, WordContext | None]:
-        """The best reading of the piece, and where the text goes on."""
         readings = self._search.hypotheses(ends)
         if not readings:  # the weights allow no word that the sound does
             return join_results([]), self._start
-        tokens = self._search.timed(readings)
-        first = self._first_frame
-        shifted = replace(tokens, start_frames=tokens.start_frames + first, end_frames=tokens.end_frames + first)
-        return shifted, readings[0].context
+        return self._search.timed(readings), readings[0].context
+
+
+class LexiconStream(PieceStream):
+    """Words of a lexicon, heard by their phones, and spelled here: to callers the tokens are letters as of others."""
+
+    def __init__(self, scorer: LexiconScorer, letters: Alphabet, blank_id: int, beam_size: int = LEXICON_BEAM) -> None:
+        """`blank_id` is that of the phones."""
+        self.scorer, self.letters, self.beam_size = scorer, letters, beam_size
+        super().__init__(blank_id)
+
+    def _make_search(self, start: int | None) -> LexiconSearch:
+        return LexiconSearch(self.scorer, self.blank_id, self.beam_size, start=start)
+
+    def _best(self, ends: bool) -> tuple[GreedyResult, int]:
+        readings = self._search.hypotheses(ends)
+        best = readings[0]
+        shares = reading_shares(readings)
+        tokens: list[int] = []
+        starts: list[int] = []
+        behind: list[int] = []
+        doubts: list[float] = []
+        boundary = self.letters.tokens.index(BOUNDARY)
+        for word, share in zip(best.words, shares.tolist(), strict=True):
+            if tokens:
+                tokens.append(boundary)
+                starts.append(behind[-1])
+                behind.append(behind[-1])
+                doubts.append(0.0)
+            ids = self.letters.encode(word.word)
+            # Which letter stands for which phone is not known: they share the word's frames evenly.
+            edges = np.rint(np.linspace(word.start_frame, word.end_frame + 1, len(ids) + 1)).astype(int).tolist()
+            tokens += ids
+            starts += edges[:-1]
+            behind += edges[1:]
+            doubts += [math.log(max(share, LEAST_SHARE))] * len(ids)
+        if tokens and not ends:
+            tokens.append(boundary)  # another piece follows
+            starts.append(behind[-1])
+            behind.append(behind[-1])
+            doubts.append(0.0)
+        made = (np.array(column, np.int64) for column in (tokens, starts, behind))
+        return GreedyResult(*made, np.array(doubts, np.float32)), best.state
+
+
+def reading_shares(readings: Sequence[LexiconHypothesis]) -> NDArray[np.float64]:
+    """(words of the first,) how much of the probability of all readings holds each."""
+    weights = [math.exp(reading.log_score - readings[0].log_score) for reading in readings[:SHARED_READINGS]]
+    words = [[word.word for word in reading.words] for reading in readings[:SHARED_READINGS]]
+    return word_shares(words, [weight / sum(weights) for weight in weights])
 
 
 def align(log_probs: Array, token_ids: Indices, blank_id: int) -> tuple[Indices, Indices]:

@@ -17,7 +17,8 @@ Array = NDArray[np.float32]
 
 CACHES = ("front_cache", "attention_cache", "convolution_cache", "seen_frames")
 INPUTS = ("features", "lengths", "chunk_frames", *CACHES)
-OUTPUTS = ("log_probs", *(f"next_{name}" for name in CACHES))
+CHARACTERS, PHONES = "log_probs", "phone_log_probs"
+OUTPUTS = (CHARACTERS, *(f"next_{name}" for name in CACHES))
 FRONT_FRAMES = 7  # feature frames that the front end remembers
 
 
@@ -70,27 +71,35 @@ class Encoder:
         )
 
     def run(
-        self, features: Array, lengths: NDArray[np.int64], chunk_frames: int, state: EncoderState
+        self,
+        features: Array,
+        lengths: NDArray[np.int64],
+        chunk_frames: int,
+        state: EncoderState,
+        output: str = CHARACTERS,
     ) -> tuple[Array, EncoderState]:
         """Run n encoder frames of B streams.
 
         Args:
+            output: "log_probs" of characters, or "phone_log_probs".
             features: (B, n * subsampling, F).
             lengths: (B,) valid encoder frames of each, 0 to n.
             chunk_frames: look-ahead of the attention; n must be a multiple of it unless the streams end here.
             state: what these streams remember.
 
         Returns:
-            log_probs (B, n * outputs_per_frame, V), and the next state.
+            log_probs (B, n * outputs_per_frame, V or P), and the next state.
         """
         chunk = np.array([chunk_frames], np.int64)
         values = (features, lengths, chunk, state.front, state.attention, state.convolution, state.seen)
-        log_probs, *following = self._session.run(list(OUTPUTS), dict(zip(INPUTS, values, strict=True)))
+        names = [output, *OUTPUTS[1:]]
+        log_probs, *following = self._session.run(names, dict(zip(INPUTS, values, strict=True)))
         return log_probs, EncoderState(*following)
 
     def _check(self, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]]) -> None:
         bundle, model = self.bundle, self.bundle.model
-        missing = [name for name in INPUTS if name not in inputs] + [name for name in OUTPUTS if name not in outputs]
+        wanted = OUTPUTS if bundle.lexicon is None else (*OUTPUTS, PHONES)
+        missing = [name for name in INPUTS if name not in inputs] + [name for name in wanted if name not in outputs]
         if missing:
             raise ModelError(f"{bundle.model_path} has no {', '.join(missing)}; export the bundle again.")
         for what, found, stated in (

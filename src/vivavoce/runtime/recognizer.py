@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from vivavoce.audio import stream_blocks
 from vivavoce.decoding.hotwords import Hotwords
+from vivavoce.decoding.lexicon_file import read_lexicon
+from vivavoce.decoding.lexicon_search import LexiconScorer
+from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.dsp.features import FeatureStream
@@ -28,7 +31,7 @@ from vivavoce.dsp.resample import resample
 from vivavoce.errors import AudioError, ConfigError, VivaError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import Bundle, load_bundle
-from vivavoce.runtime.encoder import Encoder
+from vivavoce.runtime.encoder import CHARACTERS, PHONES, Encoder
 from vivavoce.runtime.speech_gate import open_gate_model
 from vivavoce.runtime.stream import FrameStream, RecognizerStream, make_gate, through_gate, with_tail
 from vivavoce.runtime.transcript import Transcript, WordReader
@@ -75,10 +78,11 @@ class Recognizer:
             threads: processor threads for one call of the graph.
             chunk_frames: look-ahead in encoder frames (80 ms in the default model); None for the bundle's own, at which
                 its accuracy was measured.
-            decoder: "greedy"; "beam", a slower search over all spellings; "words", a search with the bundle's language
-                model and the hotwords; or "auto": "words" where the bundle has a model or there are hotwords, else
-                "greedy".
-            hotwords: phrases that are likely to be said; for the decoder "words".
+            decoder: "greedy"; "beam", a slower search over all spellings; "words", a search over spellings with the
+                bundle's language model and the hotwords; "lexicon", the same over the pronunciations in the bundle's
+                lexicon; or "auto": "lexicon" where the bundle has one that holds the hotwords, too, "words" where it
+                has a language model or there are hotwords, else "greedy".
+            hotwords: phrases that are likely to be said; for the decoders "words" and "lexicon".
             weights: of the language model and of each word; None for the bundle's own.
             gate: whether the bundle's voice activity detector, if it has one, keeps what is no speech from the decoder.
             provider, optimization: where and how onnxruntime runs the graph, see `runtime.session`.
@@ -90,12 +94,24 @@ class Recognizer:
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.chunk_frames = self.bundle.model.chunk_frames if chunk_frames is None else chunk_frames
+        tree = None
+        if self.bundle.lexicon is not None and decoder in ("auto", "lexicon"):
+            tree = open_lexicon(self.bundle)
         if decoder == "auto":
-            decoder = "words" if hotwords is not None or self.bundle.language_model is not None else "greedy"
+            if tree is not None and (hotwords is None or hotwords.words.issubset(tree.words)):
+                decoder = "lexicon"
+            else:
+                decoder = "words" if hotwords is not None or self.bundle.language_model is not None else "greedy"
         self.decoder = decoder
-        if hotwords is not None and decoder != "words":
+        if hotwords is not None and decoder not in ("words", "lexicon"):
             raise ConfigError(f"hotwords were given, which the decoder {decoder!r} has no use for; use 'words'.")
-        self._scorer = _make_scorer(self.bundle, hotwords, weights) if decoder == "words" else None
+        self._scorer: WordScorer | LexiconScorer | None = None
+        if decoder == "words":
+            self._scorer = _make_scorer(self.bundle, hotwords, weights)
+        elif decoder == "lexicon":
+            if tree is None:
+                raise ConfigError(f"{self.bundle.folder} has no lexicon; attach one, or use another decoder.")
+            self._scorer = make_lexicon_scorer(self.bundle, tree, hotwords, weights)
         self._stretch_chunks = max(1, STRETCH_FRAMES // max(1, self.chunk_frames))
         self._encoder = Encoder(self.bundle, threads, provider, optimization)
         self._detector: ActivityModel | None = None
@@ -168,10 +184,11 @@ class Recognizer:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def log_probs(self, audio: Audio, sample_rate: int | None = None) -> Array:
+    def log_probs(self, audio: Audio, sample_rate: int | None = None, phones: bool = False) -> Array:
         """(T, V) natural log-probabilities of a recording, for other decoders; as they are, behind no gate."""
         features = FeatureStream(self.bundle.features)
-        frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks)
+        output = PHONES if phones else CHARACTERS
+        frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks, output=output)
         pieces = [frames.accept(features.accept(block)) for block in self.blocks(audio, sample_rate)]
         return np.concatenate([*pieces, frames.finish(features.finish())])
 
@@ -219,7 +236,7 @@ class Recognizer:
 
     def _run_together(self, rows: Sequence[Array]) -> list[list[Array]]:
         """(T, F) features of each row -> the log-probabilities of each, stretch by stretch with carried state."""
-        model = self.bundle.model
+        model, output = self.bundle.model, PHONES if self.decoder == "lexicon" else CHARACTERS
         order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))  # those at an end drop out last first
         stretch = self.chunk_frames * self._stretch_chunks * model.subsampling
         state = self._encoder.initial_state(len(rows))
@@ -232,10 +249,11 @@ class Recognizer:
             for target, part in zip(batch, parts, strict=True):
                 target[: len(part)] = part
             lengths = np.array([len(part) // model.subsampling for part in parts], np.int64)
-            log_probs, state = self._encoder.run(batch, lengths, self.chunk_frames, state.first(len(parts)))
+            log_probs, state = self._encoder.run(batch, lengths, self.chunk_frames, state.first(len(parts)), output)
             for number, part, values, length in zip(order, parts, log_probs, lengths, strict=True):
                 values = values[: length * model.outputs_per_frame]
-                pieces[number].append(through_gate(gates[number], part, values, self.bundle, self.chunk_frames))
+                closed = through_gate(gates[number], part, values, self.bundle, self.chunk_frames, output)
+                pieces[number].append(closed)
         return pieces
 
 
@@ -244,6 +262,22 @@ def _make_scorer(bundle: Bundle, hotwords: Hotwords | None, weights: Weights | N
     spec = bundle.language_model
     model = NgramModel.load(bundle.folder / spec.file) if spec is not None else None
     return WordScorer(bundle.tokens, model, weights or (spec.weights if spec is not None else None), hotwords)
+
+
+def open_lexicon(bundle: Bundle) -> LexiconTree:
+    """The pronunciations of a bundle's lexicon; there must be one."""
+    assert bundle.lexicon is not None
+    assert bundle.phones is not None
+    return LexiconTree(read_lexicon(bundle.folder / bundle.lexicon.file, bundle.phones), len(bundle.phones))
+
+
+def make_lexicon_scorer(
+    bundle: Bundle, tree: LexiconTree, hotwords: Hotwords | None = None, weights: Weights | None = None
+) -> LexiconScorer:
+    """What scores the words of a lexicon: the bundle's language model, if it has one, and the hotwords."""
+    spec = bundle.language_model
+    model = NgramModel.load(bundle.folder / spec.file) if spec is not None else None
+    return LexiconScorer(tree, model, weights or (bundle.lexicon.weights if bundle.lexicon else None), hotwords)
 
 
 def _cut(blocks: Iterator[Array], segment: Segment, sample_rate: int) -> Iterator[Array]:

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.decoding.lexicon_search import LexiconScorer
 from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.errors import ConfigError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import Bundle
-from vivavoce.runtime.encoder import Encoder
+from vivavoce.runtime.encoder import CHARACTERS, PHONES, Encoder
 from vivavoce.runtime.speech_gate import SpeechGate
 from vivavoce.runtime.transcript import Transcript, WordReader
 
@@ -32,15 +33,22 @@ class FrameStream:
     """Features in, log-probabilities out, for one stream."""
 
     def __init__(
-        self, encoder: Encoder, chunk_frames: int, step_chunks: int = 1, gate: SpeechGate | None = None
+        self,
+        encoder: Encoder,
+        chunk_frames: int,
+        step_chunks: int = 1,
+        gate: SpeechGate | None = None,
+        output: str = CHARACTERS,
     ) -> None:
         """`chunk_frames` is the attention's chunk; `step_chunks` chunks are computed in one call of the graph.
 
-        With a `gate`, which is this stream's own, frames without speech are certain blanks.
+        With a `gate`, which is this stream's own, frames without speech are certain blanks. `output` names what is
+        given out: log-probabilities of characters or of phones.
         """
         if chunk_frames < 1 or step_chunks < 1:
             raise ConfigError(f"chunk_frames is {chunk_frames} and step_chunks {step_chunks}; expected 1 or more.")
-        self.encoder, self.chunk_frames, self._gate = encoder, chunk_frames, gate
+        self.encoder, self.chunk_frames, self._gate, self._output = encoder, chunk_frames, gate, output
+        self._nothing = np.empty((0, len(encoder.bundle.alphabet(output))), np.float32)
         self._subsampling = encoder.bundle.model.subsampling
         self._step = chunk_frames * step_chunks * self._subsampling  # feature frames a call
         self.reset()
@@ -72,12 +80,15 @@ class FrameStream:
 
     def _run(self, count: int) -> Array:
         """Run the first `count` waiting frames."""
-        pieces = [np.empty((0, len(self.encoder.bundle.tokens)), np.float32)]
+        bundle = self.encoder.bundle
+        pieces = [self._nothing]
         for start in range(0, count, self._step):
             piece = self._waiting[start : min(start + self._step, count)]
             lengths = np.array([len(piece) // self._subsampling], np.int64)
-            log_probs, self._state = self.encoder.run(piece[None], lengths, self.chunk_frames, self._state)
-            pieces.append(through_gate(self._gate, piece, log_probs[0], self.encoder.bundle, self.chunk_frames))
+            log_probs, self._state = self.encoder.run(
+                piece[None], lengths, self.chunk_frames, self._state, self._output
+            )
+            pieces.append(through_gate(self._gate, piece, log_probs[0], bundle, self.chunk_frames, self._output))
         self._begun = self._begun or count > 0
         self._waiting = self._waiting[count:]
         return np.concatenate(pieces)
@@ -97,7 +108,7 @@ class RecognizerStream:
         step_chunks: int = 1,
         decoder: str = "greedy",
         live_chunk_frames: int | None = None,
-        scorer: WordScorer | None = None,
+        scorer: WordScorer | LexiconScorer | None = None,
         detector: ActivityModel | None = None,
     ) -> None:
         """`Recognizer.create_stream` knows good values for all of these; without the last, nothing is shown early.
@@ -110,13 +121,14 @@ class RecognizerStream:
                 f"live_chunk_frames is {live_chunk_frames}; expected a divisor of chunk_frames, {chunk_frames}."
             )
         self._features = FeatureStream(encoder.bundle.features)
-        self._frames = FrameStream(encoder, chunk_frames, step_chunks, make_gate(encoder.bundle, detector))
+        output = PHONES if decoder == "lexicon" else CHARACTERS
+        self._frames = FrameStream(encoder, chunk_frames, step_chunks, make_gate(encoder.bundle, detector), output)
         self._live = None
         if live_chunk_frames is not None:
-            self._live = FrameStream(encoder, live_chunk_frames, gate=make_gate(encoder.bundle, detector))
+            self._live = FrameStream(encoder, live_chunk_frames, 1, make_gate(encoder.bundle, detector), output)
         self._words = WordReader(encoder.bundle, decoder, scorer)
         self._sample_rate = encoder.bundle.sample_rate
-        self._nothing = np.empty((0, len(encoder.bundle.tokens)), np.float32)
+        self._nothing = np.empty((0, len(encoder.bundle.alphabet(output))), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -161,19 +173,18 @@ def make_gate(bundle: Bundle, detector: ActivityModel | None) -> SpeechGate | No
 
 
 def through_gate(
-    gate: SpeechGate | None, features: Array, log_probs: Array, bundle: Bundle, chunk_frames: int
+    gate: SpeechGate | None, features: Array, log_probs: Array, bundle: Bundle, chunk_frames: int, output: str
 ) -> Array:
     """(t, F) frames and their (t', V) log-probabilities -> the same behind the gate, taken chunk by chunk."""
-    if gate is None:
+    if gate is None or not len(features):
         return log_probs
     rows, outputs = chunk_frames * bundle.model.subsampling, chunk_frames * bundle.model.outputs_per_frame
-    pieces = [
-        gate.close(
-            features[n * rows : (n + 1) * rows], log_probs[n * outputs : (n + 1) * outputs], bundle.tokens.blank_id
-        )
-        for n in range(-(-len(features) // rows))
-    ]
-    return np.concatenate(pieces) if pieces else log_probs
+    blank_id = bundle.alphabet(output).blank_id
+    pieces = []
+    for number in range(-(-len(features) // rows)):
+        frames, values = slice(number * rows, (number + 1) * rows), slice(number * outputs, (number + 1) * outputs)
+        pieces.append(gate.close(features[frames], log_probs[values], blank_id))
+    return np.concatenate(pieces)
 
 
 def with_tail(features: Array, bundle: Bundle) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.decoding.ctc_greedy import GreedyResult, join_results
+from vivavoce.decoding.lexicon_search import LexiconScorer
 from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.decoding.words import BOUNDARY, Word, token_words
 from vivavoce.runtime.bundle import Bundle
@@ -32,10 +33,12 @@ class Transcript:
 class WordReader:
     """Reads words out of log-probabilities as they come; work and memory follow the words, not the audio."""
 
-    def __init__(self, bundle: Bundle, decoder: str = "greedy", scorer: WordScorer | None = None) -> None:
-        """`decoder` is a name of `decoders.DECODERS`; "words" needs a scorer."""
+    def __init__(
+        self, bundle: Bundle, decoder: str = "greedy", scorer: WordScorer | LexiconScorer | None = None
+    ) -> None:
+        """`decoder` is a name of `decoders.DECODERS`; "words" and "lexicon" need their scorers."""
         self._bundle = bundle
-        self._decoder = make_decoder(decoder, bundle.tokens.blank_id, scorer)
+        self._decoder = make_decoder(decoder, bundle, scorer)
         self._boundary = bundle.tokens.tokens.index(BOUNDARY)
         self.reset()
 

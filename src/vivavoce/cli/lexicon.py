@@ -1,0 +1,94 @@
+"""`viva lexicon`: how words are spoken, for recognisers that hear phones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def lexicon() -> None:
+    """Make lexicons, and put them into recognisers.
+
+    \b
+    viva lexicon make cmudict.dict -o lexicon.txt.gz --words model.lm --more guessed.txt
+    viva lexicon attach lexicon.txt.gz my-bundle --tune runs/asr-small/held-out.jsonl
+    """
+
+
+@app.command()
+def make(
+    dictionary: Annotated[
+        Path, typer.Argument(help="Pronouncing dictionary such as cmudict.dict.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Lexicon to write: .txt or .txt.gz.")],
+    words: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Language model whose words are wanted; all words if not given.")
+    ] = None,
+    more: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="Dictionaries for words that the first lacks, guessed ones say."),
+    ] = None,
+) -> None:
+    """Write the pronunciations of words."""
+    from vivavoce.decoding.lexicon_file import write_lexicon
+    from vivavoce.decoding.ngram import NgramModel
+    from vivavoce.decoding.ngram_tables import MARKS
+    from vivavoce.errors import ConfigError
+    from vivavoce.text.phonemes import PronouncingDictionary
+
+    if not output.name.endswith((".txt", ".txt.gz")):
+        raise ConfigError(f"{output}: a lexicon's name ends in .txt or .txt.gz.")
+    sources = [PronouncingDictionary.load(path) for path in [dictionary, *(more or ())]]
+    if words is not None:
+        wanted = [word for word in NgramModel.load(words).vocabulary if word not in MARKS]
+    else:
+        wanted = list(dict.fromkeys(word for source in sources for word in source))
+    found = {word: next((source.pronounce(word) for source in sources if word in source), []) for word in wanted}
+    lacking = sum(not said for said in found.values())
+    lines = write_lexicon(output, found)
+    print(f"{output}: {len(found) - lacking:,} words, {lines:,} pronunciations; {lacking:,} words have none")
+
+
+@app.command()
+def attach(
+    lexicon: Annotated[Path, typer.Argument(help="Lexicon: .txt or .txt.gz.", show_default=False)],
+    bundle: Annotated[Path, typer.Argument(help="Bundle's folder, which is changed.", show_default=False)],
+    tune: Annotated[
+        list[Path] | None,
+        typer.Option("--tune", metavar="MANIFEST", help="Choose the weights on these utterances; never on a test."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Tune on N utterances of each manifest; 0 for all.")
+    ] = 0,
+    model_weight: Annotated[float, typer.Option(metavar="X", help="Factor of the language model's logarithms.")] = 0.8,
+    word_bonus: Annotated[float, typer.Option(metavar="X", help="Added for every word.")] = 0.0,
+) -> None:
+    """Put a lexicon into a recogniser's bundle, so that it finds words by their sounds."""
+    from vivavoce.cli.evaluate import choose
+    from vivavoce.decoding.lexicon_file import read_lexicon
+    from vivavoce.decoding.lexicon_tree import LexiconTree
+    from vivavoce.decoding.ngram import NgramModel
+    from vivavoce.decoding.word_scorer import Weights
+    from vivavoce.evaluation.word_weights import Tried, tune_lexicon_weights
+    from vivavoce.runtime.bundle import attach_lexicon
+    from vivavoce.runtime.recognizer import Recognizer
+
+    weights = Weights(model=model_weight, word=word_bonus, unknown=0.0)
+    if tune:
+
+        def said(tried: Tried) -> None:
+            print(f"{tried.wer:.2%}  {tried.weights}", flush=True)
+
+        recognizer = Recognizer(bundle, decoder="greedy")
+        phones = recognizer.bundle.alphabet("phone_log_probs")
+        tree = LexiconTree(read_lexicon(lexicon, phones), len(phones))
+        spec = recognizer.bundle.language_model
+        model = NgramModel.load(recognizer.bundle.folder / spec.file) if spec is not None else None
+        weights = tune_lexicon_weights(recognizer, choose(tune, limit), tree, model, said=said)[0].weights
+    attach_lexicon(bundle, lexicon, weights)
+    print(f"{bundle} now reads with {lexicon.name}, {weights}")

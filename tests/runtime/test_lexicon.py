@@ -1,0 +1,211 @@
+"""The decoder "lexicon" in a recogniser: files, streams and batches alike, hotwords, and what cannot be honoured."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from vivavoce.data.manifest import Utterance
+from vivavoce.decoding.ctc_greedy import ctc_greedy
+from vivavoce.decoding.hotwords import Hotwords
+from vivavoce.decoding.lexicon_file import read_lexicon, write_lexicon
+from vivavoce.decoding.lexicon_search import LexiconHypothesis, SpokenWord
+from vivavoce.decoding.lexicon_tree import LexiconTree
+from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.ngram_counts import count_ngrams, number_words
+from vivavoce.decoding.ngram_training import estimate
+from vivavoce.decoding.word_scorer import Weights
+from vivavoce.errors import ConfigError, DataError, ModelError
+from vivavoce.evaluation.word_weights import tune_lexicon_weights
+from vivavoce.runtime.bundle import attach_language_model, attach_lexicon, load_bundle
+from vivavoce.runtime.decoders import reading_shares
+from vivavoce.runtime.recognizer import Recognizer
+
+Babble = Callable[..., np.ndarray]
+WEIGHTS = Weights(model=0.5, word=0.5, unknown=0.0)
+
+
+def name_of(number: int) -> str:
+    """A word of letters for a number."""
+    return "".join("abcdefghij"[int(digit)] for digit in f"{number:02d}")
+
+
+@pytest.fixture(scope="module")
+def lexicon_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path, babble: Babble) -> Path:
+    """The tiny bundle, with words that sound as what its phones say, by three, and a model of these."""
+    work = tmp_path_factory.mktemp("lexicon")
+    folder = shutil.copytree(tiny_bundle, work / "bundle")
+    plain = Recognizer(folder, decoder="greedy")
+    phones = plain.bundle.alphabet("phone_log_probs")
+    words: dict[tuple[str, ...], str] = {}
+    sentences = []
+    for seed in range(70, 76):
+        log_probs = plain.log_probs(babble(4.0, seed=seed), phones=True)
+        said = [phones.tokens[token] for token in ctc_greedy(log_probs, phones.blank_id).token_ids]
+        parts = [tuple(said[n : n + 3]) for n in range(0, len(said) - 2, 3)]
+        sentences.append([words.setdefault(part, name_of(len(words))) for part in parts])
+    write_lexicon(work / "lexicon.txt.gz", {word: [part] for part, word in words.items()})
+    text = number_words(sentences)
+    NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, 2), [0, 0]).tables).save(work / "some.lm")
+    attach_language_model(folder, work / "some.lm", Weights())
+    attach_lexicon(folder, work / "lexicon.txt.gz", WEIGHTS)
+    return folder
+
+
+@pytest.fixture
+def own_copy(lexicon_bundle: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(lexicon_bundle, tmp_path / "copy")
+
+
+def test_words_of_the_lexicon_are_heard(lexicon_bundle: Path, babble: Babble) -> None:
+    recognizer = Recognizer(lexicon_bundle)
+    assert recognizer.decoder == "lexicon"
+    waveform = babble(4.0, seed=71)
+    heard = recognizer.transcribe(waveform)
+    bundle = recognizer.bundle
+    assert bundle.lexicon is not None
+    assert bundle.lexicon.weights == WEIGHTS
+    known = {
+        said.word for said in read_lexicon(lexicon_bundle / bundle.lexicon.file, bundle.alphabet("phone_log_probs"))
+    }
+    assert len(heard.words) > 4
+    assert {word.word for word in heard.words} <= known
+    assert heard.text == " ".join(word.word for word in heard.words)
+    assert all(0 < word.confidence <= 1 for word in heard.words)
+    assert all(word.start_seconds < word.end_seconds for word in heard.words)
+    assert all(one.end_seconds <= next_one.start_seconds for one, next_one in pairwise(heard.words))
+    assert heard.words[-1].end_seconds <= 4.0
+
+
+@pytest.mark.parametrize("live_chunk_frames", [None, 1])
+def test_streams_and_batches_read_as_files(lexicon_bundle: Path, babble: Babble, live_chunk_frames: int | None) -> None:
+    recognizer = Recognizer(lexicon_bundle)
+    rng = np.random.default_rng(5)
+    waveforms = [
+        np.concatenate([babble(3.0, seed=seed), np.zeros(24000, np.float32), babble(2.0, seed=seed + 1)])
+        for seed in (72, 80)
+    ]
+    for waveform in waveforms:
+        whole = recognizer.transcribe(waveform)
+        stream = recognizer.create_stream(live_chunk_frames=live_chunk_frames)
+        for piece in np.split(waveform, np.sort(rng.integers(0, len(waveform), 12))):
+            stream.accept(piece)
+            partial = stream.result()
+            assert [w.word for w in partial.words[: partial.stable_words]] == [
+                w.word for w in whole.words[: partial.stable_words]
+            ]
+        assert stream.finish() == whole
+    together = recognizer.transcribe_batch([babble(2.0, seed=90), *waveforms])
+    assert together[1:] == [recognizer.transcribe(waveform) for waveform in waveforms]
+
+
+def test_hotwords_are_heard_or_another_decoder_is_taken(lexicon_bundle: Path, babble: Babble) -> None:
+    plain = Recognizer(lexicon_bundle)
+    bundle = plain.bundle
+    assert bundle.lexicon is not None
+    said = read_lexicon(lexicon_bundle / bundle.lexicon.file, bundle.alphabet("phone_log_probs"))
+    waveform = babble(4.0, seed=85)
+    before = plain.transcribe(waveform).text.split()
+    rare = [one.word for one in said if one.word not in before][:40]
+    hot = Recognizer(lexicon_bundle, hotwords=Hotwords(dict.fromkeys(rare, 6.0)))
+    assert hot.decoder == "lexicon"
+    assert len(set(rare) & set(hot.transcribe(waveform).text.split())) > 0
+    assert Recognizer(lexicon_bundle, hotwords=Hotwords({"zyzzy": 4.0})).decoder == "words"
+    with pytest.raises(ConfigError, match=r"no pronunciation of the hotwords \['zyzzy'\]"):
+        Recognizer(lexicon_bundle, decoder="lexicon", hotwords=Hotwords({"zyzzy": 4.0}))
+
+
+def test_weights_are_tuned(lexicon_bundle: Path, babble: Babble, tmp_path: Path) -> None:
+    recognizer = Recognizer(lexicon_bundle)
+    bundle = recognizer.bundle
+    phones = bundle.alphabet("phone_log_probs")
+    utterances = []
+    for seed in (91, 92):
+        soundfile.write(tmp_path / f"{seed}.wav", babble(3.0, seed=seed), 16000)
+        text = recognizer.transcribe(babble(3.0, seed=seed)).text
+        utterances.append(Utterance(str(seed), str(tmp_path / f"{seed}.wav"), text, 3.0))
+    assert bundle.lexicon is not None
+    tree = LexiconTree(read_lexicon(lexicon_bundle / bundle.lexicon.file, phones), len(phones))
+    model = NgramModel.load(lexicon_bundle / "words.lm")
+    tried = tune_lexicon_weights(recognizer, utterances, tree, model)
+    assert [one.wer for one in tried] == sorted(one.wer for one in tried)
+    assert tried[0].wer < 0.2
+    with pytest.raises(ConfigError, match="utterances with text"):
+        tune_lexicon_weights(recognizer, [], tree, model)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda facts: facts["lexicon"].update(sha256="0" * 64), "is not the file that bundle.json describes"),
+        (lambda facts: facts["lexicon"].update(file="other.txt"), "has no other.txt"),
+        (lambda facts: facts["lexicon"].update(file="../lexicon.txt.gz"), "name of a file inside the bundle"),
+        (lambda facts: facts["lexicon"].pop("weights"), "weights"),
+        (lambda facts: facts.update(phones=None), "no phones to read it in"),
+        (lambda facts: facts.update(lexicon=[]), "cannot be honoured"),
+    ],
+)
+def test_what_cannot_be_honoured(own_copy: Path, change: Callable[[dict], None], said: str) -> None:
+    facts = json.loads((own_copy / "bundle.json").read_text())
+    change(facts)
+    (own_copy / "bundle.json").write_text(json.dumps(facts))
+    with pytest.raises(ModelError, match=said):
+        load_bundle(own_copy)
+
+
+def test_without_a_lexicon(tiny_bundle: Path, own_copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no lexicon; attach one"):
+        Recognizer(tiny_bundle, decoder="lexicon")
+    facts = json.loads((own_copy / "bundle.json").read_text())
+    del facts["lexicon"], facts["phones"]
+    (own_copy / "bundle.json").write_text(json.dumps(facts))
+    (tmp_path / "lexicon.txt").write_text("the DH AH\n")
+    with pytest.raises(ModelError, match="has no phones"):
+        attach_lexicon(own_copy, tmp_path / "lexicon.txt", WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "holds no word"),
+        (b"the DH AH\nof AH QQ\n", "line 2: 'QQ' is none of the recogniser's phones"),
+        (b"the\n", "line 1: the has no phones"),
+        (b"\xff\xfe", "cannot be read as a lexicon"),
+    ],
+)
+def test_lexicons_that_are_none(tiny_bundle: Path, tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "wrong.txt").write_bytes(content)
+    phones = load_bundle(tiny_bundle).alphabet("phone_log_probs")
+    with pytest.raises(DataError, match=said):
+        read_lexicon(tmp_path / "wrong.txt", phones)
+    with pytest.raises(DataError, match="cannot be read as a lexicon"):
+        read_lexicon(tmp_path / "none.txt.gz", phones)
+
+
+def test_variants_cost_a_little(tiny_bundle: Path, tmp_path: Path) -> None:
+    phones = load_bundle(tiny_bundle).alphabet("phone_log_probs")
+    for name in ("a.txt", "a.txt.gz"):
+        assert write_lexicon(tmp_path / name, {"the": [["DH", "AH"], ["DH", "IY"]], "a": [["AH"]]}) == 3
+        said = read_lexicon(tmp_path / name, phones)
+        assert [(one.word, len(one.token_ids), one.log_prob) for one in said] == [
+            ("the", 2, 0.0), ("the", 2, -0.3), ("a", 1, 0.0),
+        ]  # fmt: skip
+    first = (tmp_path / "a.txt.gz").read_bytes()
+    write_lexicon(tmp_path / "a.txt.gz", {"the": [["DH", "AH"], ["DH", "IY"]], "a": [["AH"]]})
+    assert (tmp_path / "a.txt.gz").read_bytes() == first
+
+
+def test_shares_of_readings() -> None:
+    def reading(text: str, share: float) -> LexiconHypothesis:
+        return LexiconHypothesis(tuple(SpokenWord(word, 0, 1) for word in text.split()), float(np.log(share)), 0)
+
+    readings = [reading("a b c", 0.5), reading("a x c", 0.3), reading("a b", 0.2)]
+    np.testing.assert_allclose(reading_shares(readings), [1.0, 0.7, 0.8])
+    assert len(reading_shares([reading("", 1.0)])) == 0
