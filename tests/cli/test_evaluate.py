@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from vivavoce.data.manifest import Utterance, write_manifest
+from vivavoce.evaluation.accuracy_table import accuracy_table
 from vivavoce.runtime.recognizer import Recognizer
 
 Babble = Callable[..., np.ndarray]
@@ -104,6 +105,7 @@ def test_wrong_wishes(viva: Viva, tmp_path: Path, tiny_bundle: Path) -> None:
 def test_results_can_be_recorded(viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance]) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "copy")
     write_manifest(tmp_path / "test.jsonl", answers)
+    (folder / "MODEL_CARD.md").write_text("# A card\n<!-- numbers -->\n<!-- end of numbers -->\n")
     for decoder in ("greedy", "beam"):
         assert viva("evaluate", "--bundle", folder, "--record", "--decoder", decoder, tmp_path / "test.jsonl").code == 0
     accuracy = json.loads((folder / "bundle.json").read_text())["accuracy"]
@@ -111,4 +113,5 @@ def test_results_can_be_recorded(viva: Viva, tmp_path: Path, tiny_bundle: Path, 
     assert [row["test_set"] for row in accuracy["greedy"]] == ["made0/test", "made1/test", "all"]
     assert accuracy["greedy"][2]["word_error_rate"] == 0.0
     assert accuracy["greedy"][2]["interval_95"] == [0.0, 0.0]
+    assert accuracy_table(accuracy) in (folder / "MODEL_CARD.md").read_text()
     assert Recognizer(folder).transcribe(answers[0].audio).text == answers[0].text

@@ -69,6 +69,7 @@ def evaluate(
     recordings run through the code of `viva transcribe`, and the real-time factor is CPU time, reading the files,
     features and decoding included, over the length of the audio.
     """
+    from vivavoce.evaluation.accuracy_table import put_numbers
     from vivavoce.evaluation.recordings import audio_of
     from vivavoce.evaluation.reports import wer_report
     from vivavoce.runtime.bundle import record_accuracy
@@ -103,7 +104,8 @@ def evaluate(
     if output is not None:
         report.write(output)
     if record and not failures:
-        record_accuracy(recognizer.bundle, recognizer.decoder, [_recorded(row) for row in report.rows])
+        kept = record_accuracy(recognizer.bundle, recognizer.decoder, [_recorded(row) for row in report.rows])
+        put_numbers(recognizer.bundle.folder / str(kept.get("card", "MODEL_CARD.md")), kept["accuracy"])
     typer.echo(report.markdown() if form == "markdown" else json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     _complain(failures, len(utterances))
 

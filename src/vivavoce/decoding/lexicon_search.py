@@ -212,11 +212,12 @@ class LexiconSearch:
         other._said = self._said.copy()
         return other
 
-    def hypotheses(self, ends: bool = True) -> list[LexiconHypothesis]:
+    def hypotheses(self, ends: bool = True, most: int | None = None) -> list[LexiconHypothesis]:
         """What was said so far, likeliest first; each text once. The search may go on.
 
         Args:
             ends: whether the text ends here, or other words follow.
+            most: look only at so many of the likeliest ways to end here; fewer texts then, and less work.
 
         A word that has only begun is left out, where no hypothesis has come to a word's end; else such hypotheses are.
         """
@@ -234,24 +235,28 @@ class LexiconSearch:
                 if gain > -math.inf:
                     whole.append((score + gain + self.scorer.end(following, ends), place, word, following))
         found: dict[tuple[str, ...], LexiconHypothesis] = {}
-        for score, place, word, state in sorted(whole or begun, reverse=True):
-            said = self._words(int(self._trace[place]))
+        before: dict[int, tuple[SpokenWord, ...]] = {}  # most hypotheses share what was said long ago
+        for score, place, word, state in sorted(whole or begun, reverse=True)[:most]:
+            trace = int(self._trace[place])
+            if trace not in before:
+                before[trace] = self._words(trace)
+            said = before[trace]
             if word >= 0:
-                said.append(SpokenWord(tree.words[word], int(self._first[place]), int(self._last[place])))
-            text = tuple(one.word for one in said)
+                said = (*said, SpokenWord(tree.words[word], int(self._first[place]), int(self._last[place])))
+            text = tuple([one.word for one in said])
             known = found.get(text)
             if known is None:
-                found[text] = LexiconHypothesis(tuple(said), score, state)
+                found[text] = LexiconHypothesis(said, score, state)
             else:
                 found[text] = replace(known, log_score=float(np.logaddexp(known.log_score, score)))
         return sorted(found.values(), key=lambda one: -one.log_score)
 
-    def _words(self, trace: int) -> list[SpokenWord]:
+    def _words(self, trace: int) -> tuple[SpokenWord, ...]:
         words = []
         while trace >= 0:
             trace, word, first, last = self._said[trace]
             words.append(SpokenWord(self.scorer.tree.words[word], first, last))
-        return words[::-1]
+        return tuple(words[::-1])
 
     def _take(self, probs: Array) -> None:
         """One frame."""
@@ -341,10 +346,16 @@ class LexiconSearch:
 
 
 def lexicon_search(
-    log_probs: Array, scorer: LexiconScorer, blank_id: int = 0, beam_size: int = BEAM_SIZE, **settings: float
+    log_probs: Array,
+    scorer: LexiconScorer,
+    blank_id: int = 0,
+    beam_size: int = BEAM_SIZE,
+    token_floor: float = TOKEN_FLOOR,
+    beam_floor: float = BEAM_FLOOR,
+    blank_ceiling: float = BLANK_CEILING,
 ) -> list[LexiconHypothesis]:
     """The readings of a whole utterance, (T, V) natural log-probabilities, likeliest first; settings as for
     `LexiconSearch`."""
-    search = LexiconSearch(scorer, blank_id, beam_size, **settings)
+    search = LexiconSearch(scorer, blank_id, beam_size, token_floor, beam_floor, blank_ceiling)
     search.accept(log_probs)
     return search.hypotheses()

@@ -237,11 +237,16 @@ def attach_lexicon(folder: str | Path, lexicon: str | Path, weights: Weights) ->
     write_facts(folder, facts)
 
 
-def record_accuracy(bundle: Bundle, decoder: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Put measured word errors into a bundle's own bundle.json, in place of those that the decoder had before."""
+def record_accuracy(bundle: Bundle, decoder: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put measured word errors into a bundle's own bundle.json, in place of those that the decoder had before.
+
+    Returns:
+        What bundle.json says now.
+    """
     facts = read_facts(bundle.folder)
     facts.setdefault("accuracy", {})[decoder] = list(rows)
     write_facts(bundle.folder, facts)
+    return facts
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:

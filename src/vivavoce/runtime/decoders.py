@@ -252,40 +252,27 @@ class LexiconStream(PieceStream):
         return LexiconSearch(self.scorer, self.blank_id, self.beam_size, start=start)
 
     def _best(self, ends: bool) -> tuple[GreedyResult, int]:
-        readings = self._search.hypotheses(ends)
+        readings = self._search.hypotheses(ends, SHARED_READINGS)
         best = readings[0]
         shares = reading_shares(readings)
-        tokens: list[int] = []
-        starts: list[int] = []
-        behind: list[int] = []
-        doubts: list[float] = []
         boundary = self.letters.tokens.index(BOUNDARY)
-        for word, share in zip(best.words, shares.tolist(), strict=True):
-            if tokens:
-                tokens.append(boundary)
-                starts.append(behind[-1])
-                behind.append(behind[-1])
-                doubts.append(0.0)
+        rows: list[tuple[int, int, int, float]] = []  # token, its first frame, the frame behind its last, log share
+        for number, (word, share) in enumerate(zip(best.words, shares.tolist(), strict=True)):
             ids = self.letters.encode(word.word)
             # Which letter stands for which phone is not known: they share the word's frames evenly.
             edges = np.rint(np.linspace(word.start_frame, word.end_frame + 1, len(ids) + 1)).astype(int).tolist()
-            tokens += ids
-            starts += edges[:-1]
-            behind += edges[1:]
-            doubts += [math.log(max(share, LEAST_SHARE))] * len(ids)
-        if tokens and not ends:
-            tokens.append(boundary)  # another piece follows
-            starts.append(behind[-1])
-            behind.append(behind[-1])
-            doubts.append(0.0)
-        made = (np.array(column, np.int64) for column in (tokens, starts, behind))
-        return GreedyResult(*made, np.array(doubts, np.float32)), best.state
+            log_share = math.log(max(share, LEAST_SHARE))
+            rows += [(*row, log_share) for row in zip(ids, edges[:-1], edges[1:], strict=True)]
+            if number + 1 < len(best.words) or not ends:  # another word, or another piece, follows
+                rows.append((boundary, edges[-1], edges[-1], 0.0))
+        tokens, starts, behind = (np.array([row[n] for row in rows], np.int64) for n in range(3))
+        return GreedyResult(tokens, starts, behind, np.array([row[3] for row in rows], np.float32)), best.state
 
 
 def reading_shares(readings: Sequence[LexiconHypothesis]) -> NDArray[np.float64]:
     """(words of the first,) how much of the probability of all readings holds each."""
-    weights = [math.exp(reading.log_score - readings[0].log_score) for reading in readings[:SHARED_READINGS]]
-    words = [[word.word for word in reading.words] for reading in readings[:SHARED_READINGS]]
+    weights = [math.exp(reading.log_score - readings[0].log_score) for reading in readings]
+    words = [[word.word for word in reading.words] for reading in readings]
     return word_shares(words, [weight / sum(weights) for weight in weights])
 
 

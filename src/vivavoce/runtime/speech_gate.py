@@ -49,13 +49,14 @@ class SpeechGate:
     def accept(self, features: Array) -> NDArray[np.bool_]:
         """(t, F) frames of one chunk -> (t,) True where speech may be, by these frames and those before them."""
         self._known = np.concatenate([self._known, self._activity.accept_frames(features)])
-        loud = np.pad(self._known >= self.rules.threshold, 1)
+        loud = np.zeros(len(self._known) + 2, np.bool_)  # quiet before and behind
+        loud[1:-1] = self._known >= self.rules.threshold
         edges = np.flatnonzero(loud[1:] != loud[:-1])
         starts, ends = edges[::2], edges[1::2]
         # What has just begun may yet become long enough.
         speech = (ends - starts >= self._least) | (ends == len(self._known))
         shift = self._first - self._told
-        is_open = np.zeros(len(features), np.bool_)
+        is_open: NDArray[np.bool_] = np.zeros(len(features), np.bool_)
         for start, end in zip(starts[speech] + shift, ends[speech] + shift, strict=True):
             is_open[max(0, start - self._before) : max(0, end + self._after)] = True
         self._told += len(features)
@@ -70,7 +71,7 @@ class SpeechGate:
 
         t is a multiple of t'; the log-probabilities given are not changed.
         """
-        is_open = self.accept(features).reshape(len(log_probs), -1).any(axis=1)
+        is_open = np.asarray(self.accept(features).reshape(len(log_probs), -1).any(axis=1))
         if is_open.all():
             return log_probs
         silence = np.full(log_probs.shape[1], CLOSED)

@@ -24,6 +24,9 @@ Array = np.ndarray
 SHAPES = ((1, 0), (1, 1), (1, 2), (2, 1))
 """Letters and phones of a unit. Two letters for two phones would only hide two units in one."""
 
+SINGLE_SHAPES = ((1, 0), (1, 1), (1, 2))
+"""Units of one letter, so that a word's letters can be cut in one way only."""
+
 
 class JointUnit(NamedTuple):
     """Letters and the phones that they stand for; written `ph:F`, `x:K+S`, `e:`."""
@@ -99,10 +102,10 @@ class UnitLattices:
         numbers = np.zeros(len(used), np.int32)
         numbers[found] = np.arange(len(found))
         self.units = [_unit(key, letters, phones) for key in found.tolist()]
-        self._groups = [
-            _Group(members, rows, columns, tuple(numbers[key] for key in keys))
-            for members, rows, columns, keys in keyed
-        ]
+        self._groups: list[_Group] = []
+        while keyed:  # each is let go when its numbers are there: both together would double the memory
+            members, rows, columns, keys = keyed.pop()
+            self._groups.append(_Group(members, rows, columns, tuple(numbers[key] for key in keys)))
 
     def expectations(self, probs: Array) -> tuple[Array, float]:
         """How often each unit is expected over all ways to cut the pairs.
