@@ -204,7 +204,9 @@ def test_variants_cost_a_little(tiny_bundle: Path, tmp_path: Path) -> None:
 
 def test_shares_of_readings() -> None:
     def reading(text: str, share: float) -> LexiconHypothesis:
-        return LexiconHypothesis(tuple(SpokenWord(word, 0, 1) for word in text.split()), float(np.log(share)), 0)
+        return LexiconHypothesis(
+            tuple(SpokenWord(word, 0, 1) for word in text.split()), float(np.log(share)), ((), None)
+        )
 
     readings = [reading("a b c", 0.5), reading("a x c", 0.3), reading("a b", 0.2)]
     np.testing.assert_allclose(reading_shares(readings), [1.0, 0.7, 0.8])

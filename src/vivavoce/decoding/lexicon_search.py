@@ -31,7 +31,9 @@ BEAM_SIZE = 150
 TOKEN_FLOOR = 1e-3
 BEAM_FLOOR = 1e-6
 BLANK_CEILING = 0.999
-_CACHE_SIZE = 300_000
+
+Context = tuple[State, HotState | None]
+"""What is known of the words before: by the language model, and of hotwords under way."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,11 @@ class SpokenWord:
 
 @dataclass(frozen=True)
 class LexiconHypothesis:
-    """One reading: its words, the natural log of its score, acoustic and language together, and the scorer's state
-    behind it."""
+    """One reading: its words, the natural log of its score, acoustic and language together, what is known behind it."""
 
     words: tuple[SpokenWord, ...]
     log_score: float
-    state: int
+    context: Context
 
     @property
     def text(self) -> str:
@@ -96,43 +97,35 @@ class LexiconScorer:
             hot = {word: self._heat(hotwords.begin(), word)[0] for word in hotwords.words}
             scores = scores + np.array([hot.get(tree.words[word], 0.0) for word in tree.entry_words.tolist()])
         self.ahead = tree.best_ahead(scores)
-        self._states: dict[tuple[State, HotState | None], int] = {}
-        self._state_list: list[tuple[State, HotState | None]] = []
-        self._ends: dict[tuple[int, int], tuple[Array, Array, Array]] = {}
 
-    def start(self) -> int:
-        """The number of the state before a text."""
+    def start(self) -> Context:
+        """Before a text's first word."""
         state = self.model.start() if self.model is not None else ()
-        return self._number((state, self.hotwords.begin() if self.hotwords is not None else None))
+        return state, self.hotwords.begin() if self.hotwords is not None else None
 
-    def words_at(self, node: int, state: int) -> tuple[Array, Array, Array]:
-        """The words that end at a node, the states behind them, and by how much each corrects what was foreseen."""
-        found = self._ends.get((node, state))
-        if found is None:
-            if len(self._ends) >= _CACHE_SIZE:
-                self._ends.clear()
-            first, last = int(self.tree.first_entry[node]), int(self.tree.first_entry[node + 1])
-            words = self.tree.entry_words[first:last]
-            gains, states = self._fixed[first:last] - self.ahead[node], np.full(last - first, state, np.int64)
-            context, heat = self._state_list[state]
-            for place, word in enumerate(words.tolist()):
-                following, hot = context, heat
-                if self.model is not None:
-                    log_prob, following = self.model.step(context, int(self._ids[word]))
-                    gains[place] += self.weights.model * max(log_prob, LEAST_UNKNOWN)
-                if heat is not None:
-                    bonus, hot = self._heat(heat, self.tree.words[word])
-                    gains[place] += bonus
-                states[place] = self._number((following, hot))
-            found = self._ends[node, state] = words, states, gains
-        return found
+    def entries(self, node: int, context: Context) -> tuple[Array, list[Context], Array]:
+        """The words that end at a node, what is known behind each, and by how much each corrects what was foreseen."""
+        first, last = int(self.tree.first_entry[node]), int(self.tree.first_entry[node + 1])
+        words = self.tree.entry_words[first:last]
+        gains = self._fixed[first:last] - self.ahead[node]
+        behind: list[Context] = []
+        for place, word in enumerate(words.tolist()):
+            state, heat = context
+            if self.model is not None:
+                log_prob, state = self.model.step(state, int(self._ids[word]))
+                gains[place] += self.weights.model * max(log_prob, LEAST_UNKNOWN)
+            if heat is not None:
+                bonus, heat = self._heat(heat, self.tree.words[word])
+                gains[place] += bonus
+            behind.append((state, heat))
+        return words, behind, gains
 
-    def end(self, state: int, sentence: bool = True) -> float:
+    def end(self, context: Context, sentence: bool = True) -> float:
         """What the end of a text adds: no hotword goes on and, unless another text follows, the sentence ends."""
-        context, heat = self._state_list[state]
+        state, heat = context
         added = -heat.promise if heat is not None else 0.0
         if sentence and self.model is not None and self.weights.end:
-            added += self.weights.end * self.model.end(context)
+            added += self.weights.end * self.model.end(state)
         return added
 
     def _heat(self, heat: HotState, word: str) -> tuple[float, HotState]:
@@ -143,12 +136,6 @@ class LexiconScorer:
             bonus, heat = self.hotwords.step(heat, letter)
             total += bonus
         return total, heat
-
-    def _number(self, state: tuple[State, HotState | None]) -> int:
-        number = self._states.setdefault(state, len(self._states))
-        if number == len(self._state_list):
-            self._state_list.append(state)
-        return number
 
 
 class LexiconSearch:
@@ -162,7 +149,7 @@ class LexiconSearch:
         token_floor: float = TOKEN_FLOOR,
         beam_floor: float = BEAM_FLOOR,
         blank_ceiling: float = BLANK_CEILING,
-        start: int | None = None,
+        start: Context | None = None,
     ) -> None:
         """Prepare a search.
 
@@ -173,7 +160,7 @@ class LexiconSearch:
             token_floor: tokens of a lower probability begin nothing in a frame.
             beam_floor: hypotheses of a lower share of the best one's score are dropped.
             blank_ceiling: frames in which the blank has a higher probability count as a sure blank.
-            start: the scorer's state behind the words before; None at the beginning of a text.
+            start: what is known of the words before; None at the beginning of a text.
 
         Raises:
             ConfigError: a beam of no hypothesis.
@@ -184,12 +171,13 @@ class LexiconSearch:
         self.token_floor, self.beam_floor, self.blank_ceiling = token_floor, beam_floor, blank_ceiling
         self.frames = 0
         self.log_scale = 0.0
-        # A hypothesis: its node, state, probability of ending in blank and in its token, words before, and the frames
+        # Contexts by number, and what `entries` says of a node behind one; they end with the search, which is short.
+        self._contexts = [scorer.start() if start is None else start]
+        self._numbers = {self._contexts[0]: 0}
+        self._entries: dict[tuple[int, int], tuple[Array, Array, Array]] = {}
+        # A hypothesis: its node, context, probability of ending in blank and in its token, words before, and the frames
         # of its word's first and last token.
-        self._node, self._state = (
-            np.zeros(1, np.int64),
-            np.full(1, scorer.start() if start is None else start, np.int64),
-        )
+        self._node, self._state = np.zeros(1, np.int64), np.zeros(1, np.int64)
         self._blank, self._spoken = np.ones(1), np.zeros(1)
         self._trace, self._first, self._last = (np.full(1, -1, np.int64) for _ in range(3))
         self._said: list[tuple[int, int, int, int]] = []  # (before, word, first frame, last frame)
@@ -209,8 +197,22 @@ class LexiconSearch:
     def fork(self) -> LexiconSearch:
         """A search that stands where this one does and goes on by itself."""
         other = copy.copy(self)  # arrays are never changed in place
-        other._said = self._said.copy()
+        other._said, other._contexts = self._said.copy(), self._contexts.copy()
+        other._numbers, other._entries = self._numbers.copy(), self._entries.copy()
         return other
+
+    def _entries_at(self, node: int, number: int) -> tuple[Array, Array, Array]:
+        """`entries` of a node, with the contexts' numbers."""
+        found = self._entries.get((node, number))
+        if found is None:
+            words, behind, gains = self.scorer.entries(node, self._contexts[number])
+            numbers = []
+            for context in behind:
+                numbers.append(self._numbers.setdefault(context, len(self._contexts)))
+                if numbers[-1] == len(self._contexts):
+                    self._contexts.append(context)
+            found = self._entries[node, number] = words, np.array(numbers, np.int64), gains
+        return found
 
     def hypotheses(self, ends: bool = True, most: int | None = None) -> list[LexiconHypothesis]:
         """What was said so far, likeliest first; each text once. The search may go on.
@@ -227,13 +229,15 @@ class LexiconSearch:
         for place, (node, state) in enumerate(zip(self._node.tolist(), self._state.tolist(), strict=True)):
             score = math.log(self._blank[place] + self._spoken[place]) + self.log_scale
             if node == 0:
-                whole.append((score + self.scorer.end(state, ends), place, -1, state))
+                whole.append((score + self.scorer.end(self._contexts[state], ends), place, -1, state))
                 continue
             begun.append((score, place, -1, state))
-            words, states, gains = self.scorer.words_at(node, state)
+            words, states, gains = self._entries_at(node, state)
             for word, following, gain in zip(words.tolist(), states.tolist(), gains.tolist(), strict=True):
                 if gain > -math.inf:
-                    whole.append((score + gain + self.scorer.end(following, ends), place, word, following))
+                    whole.append(
+                        (score + gain + self.scorer.end(self._contexts[following], ends), place, word, following)
+                    )
         found: dict[tuple[str, ...], LexiconHypothesis] = {}
         before: dict[int, tuple[SpokenWord, ...]] = {}  # most hypotheses share what was said long ago
         for score, place, word, state in sorted(whole or begun, reverse=True)[:most]:
@@ -246,7 +250,7 @@ class LexiconSearch:
             text = tuple([one.word for one in said])
             known = found.get(text)
             if known is None:
-                found[text] = LexiconHypothesis(said, score, state)
+                found[text] = LexiconHypothesis(said, score, self._contexts[state])
             else:
                 found[text] = replace(known, log_score=float(np.logaddexp(known.log_score, score)))
         return sorted(found.values(), key=lambda one: -one.log_score)
@@ -288,9 +292,7 @@ class LexiconSearch:
         begun = begun[begun >= 0]
         ended = np.flatnonzero(tree.first_entry[node + 1] > tree.first_entry[node])
         if len(ended) and len(begun):
-            ends = [
-                self.scorer.words_at(n, s) for n, s in zip(node[ended].tolist(), state[ended].tolist(), strict=True)
-            ]
+            ends = [self._entries_at(n, s) for n, s in zip(node[ended].tolist(), state[ended].tolist(), strict=True)]
             origin = np.repeat(ended, [len(words) for words, _, _ in ends])
             words, following, gains = (np.concatenate(parts) for parts in zip(*ends, strict=True))
             first_tokens = tree.tokens[begun]

@@ -24,7 +24,7 @@ from vivavoce.runtime.session import open_session
 Array = NDArray[np.float32]
 
 KIND = "voice_activity"
-DEFAULT_ACTIVITY = "vad-small"
+DEFAULT_ACTIVITY = "asr-en-small/activity"  # the one in front of the default recogniser
 CACHES = ("feature_cache", "block_cache")
 INPUTS = ("features", *CACHES)
 OUTPUTS = ("probabilities", *(f"next_{name}" for name in CACHES))

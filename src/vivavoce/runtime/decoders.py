@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
+from vivavoce.decoding.lexicon_search import Context as LexiconContext
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer, LexiconSearch
 from vivavoce.decoding.word_beam import WordSearch, word_shares
 from vivavoce.decoding.word_scorer import WordContext, WordScorer
@@ -248,10 +249,10 @@ class LexiconStream(PieceStream):
         self.scorer, self.letters, self.beam_size = scorer, letters, beam_size
         super().__init__(blank_id)
 
-    def _make_search(self, start: int | None) -> LexiconSearch:
+    def _make_search(self, start: LexiconContext | None) -> LexiconSearch:
         return LexiconSearch(self.scorer, self.blank_id, self.beam_size, start=start)
 
-    def _best(self, ends: bool) -> tuple[GreedyResult, int]:
+    def _best(self, ends: bool) -> tuple[GreedyResult, LexiconContext]:
         readings = self._search.hypotheses(ends, SHARED_READINGS)
         best = readings[0]
         shares = reading_shares(readings)
@@ -266,7 +267,7 @@ class LexiconStream(PieceStream):
             if number + 1 < len(best.words) or not ends:  # another word, or another piece, follows
                 rows.append((boundary, edges[-1], edges[-1], 0.0))
         tokens, starts, behind = (np.array([row[n] for row in rows], np.int64) for n in range(3))
-        return GreedyResult(tokens, starts, behind, np.array([row[3] for row in rows], np.float32)), best.state
+        return GreedyResult(tokens, starts, behind, np.array([row[3] for row in rows], np.float32)), best.context
 
 
 def reading_shares(readings: Sequence[LexiconHypothesis]) -> NDArray[np.float64]:
