@@ -9,7 +9,7 @@ import pytest
 
 from vivavoce.errors import DataError
 from vivavoce.text.alphabet import Alphabet
-from vivavoce.text.phonemes import PHONES, VOWELS, PronouncingDictionary
+from vivavoce.text.phonemes import PHONES, VOWELS, PronouncingDictionary, without_stress
 
 DATA = Path(os.environ.get("VIVAVOCE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 LINES = """;;; an old comment
@@ -47,6 +47,15 @@ def test_words_have_their_variants_without_stress(small: PronouncingDictionary) 
     assert "unknown" not in small
     assert len(small) == 5
     assert set(small) == {"a", "aalborg", "present", "record", "stress"}
+
+
+def test_stress_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "small.dict"
+    path.write_text(LINES, encoding="utf-8")
+    stressed = PronouncingDictionary.load(path, stress=True)
+    assert stressed.pronounce("a") == [["AH0"], ["EY1"]]
+    assert stressed.pronounce("stress") == [["S", "T", "R", "EH1", "S"], ["S", "T", "R", "EH2", "S"]]
+    assert without_stress(stressed.pronounce("aalborg")[0]) == ("AO", "L", "B", "AO", "R", "G")
 
 
 def test_a_pronunciation_can_be_changed_without_harm(small: PronouncingDictionary) -> None:

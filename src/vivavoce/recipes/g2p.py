@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vivavoce.decoding.g2p import LETTERS, G2p
-from vivavoce.errors import ConfigError
+from vivavoce.errors import ConfigError, TextError
 from vivavoce.metrics.edits import count_edits
 from vivavoce.text.phonemes import PronouncingDictionary
 
@@ -26,13 +26,14 @@ class Config:
     """Everything that decides the result; saved as config.json in the run folder.
 
     One of `parts` parts of the words is held out and measured, the `part`th; with `parts=0` all words are trained on
-    and nothing is measured. `max_ngrams` is for each of the model's two readings; 0 keeps all n-grams.
+    and nothing is measured. What is not explained here is in `G2p.train`.
     """
 
     dictionary: str = "../shared/data/cmudict/cmudict.dict"
     run: str = "runs/g2p"
-    order: int = 7
-    max_ngrams: int = 440_000
+    order: int = 8
+    letters: int = 1
+    backwards: bool = True
     iterations: int = 8
     min_count: int = 3
     parts: int = 20
@@ -86,7 +87,7 @@ def main(config: Config) -> Path:
     dictionary = PronouncingDictionary.load(config.dictionary)
     held_out = [word for word in spelt_words(dictionary) if config.parts and part_of(word, config.parts) == config.part]
     begun = time.perf_counter()
-    model = train_without(dictionary, held_out, config)
+    model = train_without(held_out, config)
     seconds = time.perf_counter() - begun
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
@@ -112,23 +113,19 @@ def part_of(word: str, parts: int) -> int:
     return int.from_bytes(hashlib.sha256(word.encode()).digest()[:2], "big") % parts
 
 
-def train_without(dictionary: PronouncingDictionary, held_out: Iterable[str], config: Config) -> G2p:
+def train_without(held_out: Iterable[str], config: Config) -> G2p:
     """A model of all variants of all other words."""
     left_out = set(held_out)
-    entries = (
-        (word, variant)
-        for word in spelt_words(dictionary)
-        if word not in left_out
-        for variant in dictionary.pronounce(word)
-    )
-    return G2p.train(entries, config.order, config.max_ngrams or None, config.iterations, config.min_count)
+    dictionary = PronouncingDictionary.load(config.dictionary, stress=True)
+    entries = ((word, variant) for word in dictionary if word not in left_out for variant in dictionary.pronounce(word))
+    return G2p.train(entries, config.order, config.letters, config.backwards, config.iterations, config.min_count)
 
 
 def measure(model: G2p, dictionary: PronouncingDictionary, words: Sequence[str]) -> GuessErrors:
-    """Guess words of the dictionary. A guess is right when it is any of the variants."""
+    """Guess words of the dictionary. A guess is right when it is any of the variants, wrong when there is none."""
     wrong_words = phones = wrong_phones = 0
     begun = time.perf_counter()
-    guesses = [model.pronounce(word)[0][0] for word in words]
+    guesses = [_guess(model, word) for word in words]
     seconds = time.perf_counter() - begun
     for word, guess in zip(words, guesses, strict=True):
         edits, length = min(
@@ -138,3 +135,11 @@ def measure(model: G2p, dictionary: PronouncingDictionary, words: Sequence[str])
         phones += length
         wrong_phones += edits
     return GuessErrors(len(words), wrong_words, phones, wrong_phones, seconds)
+
+
+def _guess(model: G2p, word: str) -> list[str]:
+    """The best guess; no phones where the model has none."""
+    try:
+        return model.pronounce(word)[0][0]
+    except TextError:
+        return []

@@ -21,11 +21,13 @@ from vivavoce.errors import DataError
 
 Array = np.ndarray
 
-SHAPES = ((1, 0), (1, 1), (1, 2), (2, 1))
-"""Letters and phones of a unit. Two letters for two phones would only hide two units in one."""
+Shape = tuple[int, int]
+"""How many letters and how many phones a unit has."""
 
-SINGLE_SHAPES = ((1, 0), (1, 1), (1, 2))
-"""Units of one letter, so that a word's letters can be cut in one way only."""
+
+def shapes(letters: int) -> tuple[Shape, ...]:
+    """The shapes of units of up to so many letters, 1 or 2. Two letters for two phones would hide two units in one."""
+    return ((1, 0), (1, 1), (1, 2), (2, 1))[: 2 + letters]
 
 
 class JointUnit(NamedTuple):
@@ -64,14 +66,15 @@ class _Group:
 class UnitLattices:
     """Every way to cut every pair into units of some shapes; the units are numbered by `units`."""
 
-    def __init__(self, pairs: Sequence[tuple[str, Sequence[str]]], shapes: Sequence[tuple[int, int]] = SHAPES) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, Sequence[str]]], shapes: Sequence[Shape]) -> None:
         """Find the units.
 
         Args:
-            pairs: words and their phones.
+            pairs: words and their phones, at least one letter and one phone each.
             shapes: letters (1 or 2) and phones (0, 1 or 2) of the units.
         """
         assert all(1 <= letters <= 2 and 0 <= phones <= 2 for letters, phones in shapes)
+        assert all(word and said for word, said in pairs)
         self.shapes = tuple(shapes)
         self.count = len(pairs)
         letters = sorted({letter for word, _ in pairs for letter in word})
@@ -81,16 +84,13 @@ class UnitLattices:
         letter_codes = {letter: code for code, letter in enumerate(letters, 1)}
         phone_codes = {phone: code for code, phone in enumerate(phones, 1)}
         places: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for place, (word, said) in enumerate(pairs):
-            places[len(word), len(said)].append(place)
+        for place, pair in enumerate(pairs):
+            places[len(pair[0]), len(pair[1])].append(place)
         used = np.zeros(letter_base**2 * phone_base**2, np.bool_)
         keyed: list[tuple[Array, int, int, list[Array]]] = []
         for (rows, columns), members in sorted(places.items()):
-            if not rows:
-                continue
             spelt = np.array([[letter_codes[letter] for letter in pairs[place][0]] for place in members], np.int32)
-            said_codes = [[phone_codes[phone] for phone in pairs[place][1]] for place in members]
-            said = np.array(said_codes, np.int32).reshape(len(members), columns)
+            said = np.array([[phone_codes[phone] for phone in pairs[place][1]] for place in members], np.int32)
             keys = []
             for taken, made in self.shapes:
                 left = _pieces(spelt, taken, letter_base) * phone_base**2
@@ -104,8 +104,8 @@ class UnitLattices:
         self.units = [_unit(key, letters, phones) for key in found.tolist()]
         self._groups: list[_Group] = []
         while keyed:  # each is let go when its numbers are there: both together would double the memory
-            members, rows, columns, keys = keyed.pop()
-            self._groups.append(_Group(members, rows, columns, tuple(numbers[key] for key in keys)))
+            chosen, rows, columns, keys = keyed.pop()
+            self._groups.append(_Group(chosen, rows, columns, tuple(numbers[key] for key in keys)))
 
     def expectations(self, probs: Array) -> tuple[Array, float]:
         """How often each unit is expected over all ways to cut the pairs.
@@ -182,9 +182,9 @@ class UnitLattices:
 
 def align_units(
     pairs: Sequence[tuple[str, Sequence[str]]],
-    iterations: int = 8,
-    min_count: int = 1,
-    shapes: Sequence[tuple[int, int]] = SHAPES,
+    iterations: int,
+    min_count: int,
+    shapes: Sequence[Shape],
 ) -> Iterator[list[JointUnit] | None]:
     """Cut pairs into units.
 
@@ -192,6 +192,7 @@ def align_units(
         pairs: words and their phones.
         iterations: of expectation and maximisation.
         min_count: units that the best cuts use less often are given up, and the pairs cut anew without them.
+        shapes: of the units.
 
     Returns:
         For each pair its units; None where no units of these shapes make it, as for most abbreviations.

@@ -1,13 +1,13 @@
 """ARPAbet phones and the pronouncing dictionary in CMU's format.
 
-39 phones; the stress digits of the dictionary are removed, because the recogniser is not asked for stress. Words that
-the dictionary lacks have no pronunciation here: guessing one is another module's work.
+39 phones; the stress digits of the dictionary are removed unless they are asked for, because the recogniser is not
+asked for stress. Words that the dictionary lacks have no pronunciation here: guessing one is `decoding.g2p`'s work.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vivavoce.errors import DataError
@@ -30,8 +30,11 @@ class PronouncingDictionary:
         self._entries = dict(entries)
 
     @classmethod
-    def load(cls, path: str | Path) -> PronouncingDictionary:
+    def load(cls, path: str | Path, stress: bool = False) -> PronouncingDictionary:
         """Read a dictionary file: a word and its phones a line, `word(2)` for a variant, `#` before a comment.
+
+        Args:
+            stress: whether vowels keep their digits: 1 and 2 for the main and other stresses, 0 for none.
 
         Raises:
             DataError: the file is missing, not text, holds no word, or a line has no phones or an unknown one.
@@ -47,7 +50,8 @@ class PronouncingDictionary:
                         continue
                     word, *symbols = line.partition("#")[0].split() or [""]
                     if word:
-                        pronunciation = _phones(symbols, path, number)
+                        phones = _phones(symbols, path, number)
+                        pronunciation = symbols if stress else phones
                         variants = entries.setdefault(_VARIANT.sub("", word).lower(), [])
                         if pronunciation not in variants:  # variants may differ in stress alone
                             variants.append(pronunciation)
@@ -58,7 +62,8 @@ class PronouncingDictionary:
         return cls(entries)
 
     def pronounce(self, word: str) -> list[list[str]]:
-        """Every pronunciation of a word as phones without stress; an empty list when the word is unknown."""
+        """Every pronunciation of a word as phones, without stress unless it was loaded with it; an empty list when the
+        word is unknown."""
         return [list(variant) for variant in self._entries.get(word.lower(), ())]
 
     def __contains__(self, word: str) -> bool:
@@ -69,6 +74,11 @@ class PronouncingDictionary:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
+
+
+def without_stress(phones: Iterable[str]) -> tuple[str, ...]:
+    """The phones without their stress digits."""
+    return tuple(phone.rstrip("012") for phone in phones)
 
 
 def _phones(symbols: list[str], path: Path, number: int) -> list[str]:
