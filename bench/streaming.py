@@ -36,7 +36,7 @@ BLOCK = RATE // 10
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", help="bundle to measure; the package's own if not given")
-    parser.add_argument("--decoder", default="greedy")
+    parser.add_argument("--decoder", default="auto")
     parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--seconds", type=int, default=60, help="how long the streams run (default 60)")
     parser.add_argument("--minutes", type=int, default=60, help="of the long stream (default 60; 0 for none)")

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from vivavoce.data.manifest import Utterance, write_manifest
+from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.word_scorer import Weights
 from vivavoce.runtime.bundle import load_bundle
 
@@ -29,13 +30,26 @@ def test_make(viva: Viva, dictionaries: tuple[Path, Path], tmp_path: Path) -> No
     main, more = dictionaries
     done = viva("lexicon", "make", main, "-o", tmp_path / "all.txt.gz", "--more", more)
     assert done.code == 0
-    assert done.out == f"{tmp_path / 'all.txt.gz'}: 4 words, 5 pronunciations; 0 words have none\n"
+    assert done.out == f"{tmp_path / 'all.txt.gz'}: 4 words, 5 pronunciations; 0 words guessed, 0 have none\n"
     content = gzip.decompress((tmp_path / "all.txt.gz").read_bytes()).decode()
     assert content == "a AH\nthe DH AH\nthe DH IY\ncat K AE T\nokapi OW K AA P IY\n"
     (tmp_path / "text.txt").write_text("the cat sat\nthe cat saw a cat\n" * 5)
     assert viva("lm", "train", tmp_path / "text.txt", "-o", tmp_path / "some.lm", "--order", 2).code == 0
     done = viva("lexicon", "make", main, "-o", tmp_path / "some.txt", "--words", tmp_path / "some.lm")
-    assert done.out.endswith(": 3 words, 4 pronunciations; 2 words have none\n")
+    assert done.out.endswith(": 3 words, 4 pronunciations; 0 words guessed, 2 have none\n")
+    sounds = [
+        ("cat", ["K", "AE", "T"]),
+        ("sat", ["S", "AE", "T"]),
+        ("saw", ["S", "AO"]),
+        ("cats", ["K", "AE", "T", "S"]),
+    ]
+    G2p.train(5 * sounds, order=2).save(tmp_path / "model.g2p")
+    done = viva(
+        *("lexicon", "make", main, "-o", tmp_path / "some.txt", "--words", tmp_path / "some.lm"),
+        *("--guesser", tmp_path / "model.g2p"),
+    )
+    assert done.out.endswith(": 5 words, 6 pronunciations; 2 words guessed, 0 have none\n")
+    assert "sat S AE T\n" in (tmp_path / "some.txt").read_text()
 
 
 def test_attach(viva: Viva, tiny_bundle: Path, dictionaries: tuple[Path, Path], tmp_path: Path, babble: Any) -> None:

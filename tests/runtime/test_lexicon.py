@@ -14,9 +14,10 @@ import soundfile
 
 from vivavoce.data.manifest import Utterance
 from vivavoce.decoding.ctc_greedy import ctc_greedy
+from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.hotwords import Hotwords
 from vivavoce.decoding.lexicon_file import read_lexicon, write_lexicon
-from vivavoce.decoding.lexicon_search import LexiconHypothesis, SpokenWord
+from vivavoce.decoding.lexicon_search import LexiconHypothesis, SpokenWord, lexicon_search
 from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
@@ -26,7 +27,7 @@ from vivavoce.errors import ConfigError, DataError, ModelError
 from vivavoce.evaluation.word_weights import tune_lexicon_weights
 from vivavoce.runtime.bundle import attach_language_model, attach_lexicon, load_bundle
 from vivavoce.runtime.decoders import reading_shares
-from vivavoce.runtime.recognizer import Recognizer
+from vivavoce.runtime.recognizer import Recognizer, make_lexicon_scorer, open_lexicon
 
 Babble = Callable[..., np.ndarray]
 WEIGHTS = Weights(model=0.5, word=0.5, unknown=0.0)
@@ -120,6 +121,27 @@ def test_hotwords_are_heard_or_another_decoder_is_taken(lexicon_bundle: Path, ba
     assert Recognizer(lexicon_bundle, hotwords=Hotwords({"zyzzy": 4.0})).decoder == "words"
     with pytest.raises(ConfigError, match=r"no pronunciation of the hotwords \['zyzzy'\]"):
         Recognizer(lexicon_bundle, decoder="lexicon", hotwords=Hotwords({"zyzzy": 4.0}))
+
+
+def test_hotwords_that_the_lexicon_lacks_are_guessed(own_copy: Path, tmp_path: Path, babble: Babble) -> None:
+    lexicon = load_bundle(own_copy).lexicon
+    assert lexicon is not None
+    sounds = [("zy", ["Z", "IH"]), ("yz", ["IH", "Z"]), ("zzy", ["Z", "IH"]), ("zyz", ["Z", "IH", "Z"])]
+    G2p.train(sounds, order=2).save(tmp_path / "model.g2p")
+    attach_lexicon(own_copy, own_copy / lexicon.file, WEIGHTS, tmp_path / "model.g2p")
+    recognizer = Recognizer(own_copy, hotwords=Hotwords({"zyzzy": 30.0}))
+    assert recognizer.decoder == "lexicon"
+    recognizer.transcribe(babble(2.0, seed=85))
+    tree = open_lexicon(load_bundle(own_copy), ["zyzzy"])
+    phones = recognizer.bundle.alphabet("phone_log_probs")
+    sound = [phones.tokens.index(phone) for phone in ("Z", "IH", "Z", "IH")]
+    path = np.repeat(np.array([sound[0], 0, sound[1], 0, sound[2], 0, sound[3], 0]), 2)
+    log_probs = np.log(np.full((len(path), len(phones)), 1e-3) + 0.95 * np.eye(len(phones))[path])
+    scorer = make_lexicon_scorer(recognizer.bundle, tree, Hotwords({"zyzzy": 30.0}))
+    assert lexicon_search(log_probs, scorer)[0].text == "zyzzy"
+    (own_copy / "lexicon.g2p").write_bytes(b"other")
+    with pytest.raises(ModelError, match=r"lexicon\.g2p is not the file"):
+        load_bundle(own_copy)
 
 
 def test_weights_are_tuned(lexicon_bundle: Path, babble: Babble, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def find(
     detector: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Voice activity bundle; the package's own if not given.")
     ] = None,
-    threshold: Annotated[float, typer.Option(metavar="X", help="Probability from which on a frame is speech.")] = 0.5,
+    threshold: Annotated[float, typer.Option(metavar="X", help="Probability from which on a frame is speech.")] = 0.7,
     silence: Annotated[float, typer.Option(metavar="SECONDS", help="An utterance ends when so long is silent.")] = 0.6,
     longest: Annotated[float, typer.Option(metavar="SECONDS", help="Longer utterances are cut here.")] = 30.0,
 ) -> None:
@@ -48,7 +48,7 @@ def find(
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
     release = 0.7 * threshold
-    endpointer = Endpointer(detector, EndpointRules(threshold, release, 0.1, silence, longest, min(0.1, silence)))
+    endpointer = Endpointer(detector, EndpointRules(threshold, release, 0.2, silence, longest, min(0.1, silence)))
     paths, failures = expand(files)
     count = len(paths) + len(failures)
     for path in paths:
@@ -77,8 +77,8 @@ def find(
 def attach(
     detector: Annotated[Path, typer.Argument(help="Voice activity bundle's folder.", show_default=False)],
     bundle: Annotated[Path, typer.Argument(help="Recogniser's folder, which is changed.", show_default=False)],
-    threshold: Annotated[float, typer.Option(metavar="X", help="Probability from which on a frame is speech.")] = 0.5,
-    before: Annotated[float, typer.Option(metavar="SECONDS", help="How much before speech is let through.")] = 0.3,
+    threshold: Annotated[float, typer.Option(metavar="X", help="Probability from which on a frame is speech.")] = 0.7,
+    before: Annotated[float, typer.Option(metavar="SECONDS", help="How much before speech is let through.")] = 0.4,
     after: Annotated[float, typer.Option(metavar="SECONDS", help="How much behind speech is let through.")] = 0.4,
 ) -> None:
     """Let a recogniser hear only what the detector takes for speech: silence and noise then give no words."""

@@ -15,7 +15,8 @@ def lexicon() -> None:
     """Make lexicons, and put them into recognisers.
 
     \b
-    viva lexicon make cmudict.dict -o lexicon.txt.gz --words model.lm --more guessed.txt
+    viva train g2p --set dictionary=cmudict.dict --set parts=0
+    viva lexicon make cmudict.dict -o lexicon.txt.gz --words model.lm --guesser runs/g2p/model.g2p
     viva lexicon attach lexicon.txt.gz my-bundle --tune runs/asr-small/held-out.jsonl
     """
 
@@ -30,11 +31,14 @@ def make(
         Path | None, typer.Option(metavar="PATH", help="Language model whose words are wanted; all words if not given.")
     ] = None,
     more: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="PATH", help="Dictionaries for words that the first lacks, guessed ones say."),
+        list[Path] | None, typer.Option(metavar="PATH", help="Dictionaries for words that the first lacks.")
+    ] = None,
+    guesser: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Model of `viva train g2p`, for words that all lack.")
     ] = None,
 ) -> None:
     """Write the pronunciations of words."""
+    from vivavoce.decoding.g2p import G2p
     from vivavoce.decoding.lexicon_file import write_lexicon
     from vivavoce.decoding.ngram import NgramModel
     from vivavoce.decoding.ngram_tables import MARKS
@@ -49,9 +53,18 @@ def make(
     else:
         wanted = list(dict.fromkeys(word for source in sources for word in source))
     found = {word: next((source.pronounce(word) for source in sources if word in source), []) for word in wanted}
+    guessed = 0
+    if guesser is not None:
+        model = G2p.load(guesser)
+        for word in [word for word, said in found.items() if not said and model.letters.issuperset(word)]:
+            found[word] = [model.pronounce(word)[0][0]]
+            guessed += 1
     lacking = sum(not said for said in found.values())
     lines = write_lexicon(output, found)
-    print(f"{output}: {len(found) - lacking:,} words, {lines:,} pronunciations; {lacking:,} words have none")
+    print(
+        f"{output}: {len(found) - lacking:,} words, {lines:,} pronunciations; {guessed:,} words guessed, "
+        f"{lacking:,} have none"
+    )
 
 
 @app.command()
@@ -67,6 +80,9 @@ def attach(
     ] = 0,
     model_weight: Annotated[float, typer.Option(metavar="X", help="Factor of the language model's logarithms.")] = 0.8,
     word_bonus: Annotated[float, typer.Option(metavar="X", help="Added for every word.")] = 0.0,
+    guesser: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Model of `viva train g2p`, for hotwords that it lacks.")
+    ] = None,
 ) -> None:
     """Put a lexicon into a recogniser's bundle, so that it finds words by their sounds."""
     from vivavoce.cli.evaluate import choose
@@ -90,5 +106,5 @@ def attach(
         spec = recognizer.bundle.language_model
         model = NgramModel.load(recognizer.bundle.folder / spec.file) if spec is not None else None
         weights = tune_lexicon_weights(recognizer, choose(tune, limit), tree, model, said=said)[0].weights
-    attach_lexicon(bundle, lexicon, weights)
+    attach_lexicon(bundle, lexicon, weights, guesser)
     print(f"{bundle} now reads with {lexicon.name}, {weights}")

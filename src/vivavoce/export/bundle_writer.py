@@ -144,6 +144,7 @@ def _take_over(old: Path, new: Path, facts: dict[str, Any]) -> None:
             if attached := before.get(name):
                 facts[name] = attached
                 kept.append(attached["file"])
+                kept += [attached["guesser"]["file"]] if attached.get("guesser") else []
         if (gate := before.get("speech_gate")) and before.get("features") == facts["features"]:
             facts["speech_gate"] = gate
             shutil.copytree(old / "activity", new / "activity")

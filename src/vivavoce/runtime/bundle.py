@@ -9,11 +9,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.lexicon_file import read_lexicon
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.word_scorer import Weights
@@ -77,11 +78,14 @@ class LexiconSpec:
     Attributes:
         file, sha256: the lexicon (decoding/lexicon_file.py) and its digest.
         weights: of the language model and of each word in this search.
+        guesser, guesser_sha256: a model that guesses how other words sound (decoding/g2p.py); "" for none.
     """
 
     file: str
     sha256: str
     weights: Weights
+    guesser: str = ""
+    guesser_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,9 @@ class GateRules:
         before_seconds, after_seconds: ... and so much around them may be.
     """
 
-    threshold: float = 0.5
-    minimum_speech_seconds: float = 0.05
-    before_seconds: float = 0.3
+    threshold: float = 0.7
+    minimum_speech_seconds: float = 0.2
+    before_seconds: float = 0.4
     after_seconds: float = 0.4
 
     def __post_init__(self) -> None:
@@ -175,6 +179,11 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
         phones = Alphabet.from_dict(facts["phones"]) if facts.get("phones") else None
         language_model = _file_spec(LanguageModelSpec, "language_model", facts)
         lexicon = _file_spec(LexiconSpec, "lexicon", facts)
+        if lexicon is not None and facts["lexicon"].get("guesser"):
+            guesser = facts["lexicon"]["guesser"]
+            lexicon = replace(
+                lexicon, guesser=_plain_name("lexicon.guesser", guesser["file"]), guesser_sha256=str(guesser["sha256"])
+            )
         if lexicon is not None and phones is None:
             raise ModelError("there is a lexicon, and no phones to read it in.")
         bundle = Bundle(
@@ -190,6 +199,8 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
     for attached in (language_model, lexicon):
         if attached is not None:
             check_file(folder, attached.file, attached.sha256)
+    if lexicon is not None and lexicon.guesser:
+        check_file(folder, lexicon.guesser, lexicon.guesser_sha256)
     if bundle.gate is not None:
         check_file(folder, "activity/bundle.json", facts["speech_gate"]["sha256"])
     return bundle
@@ -217,8 +228,10 @@ def attach_language_model(folder: str | Path, model: str | Path, weights: Weight
     write_facts(folder, facts)
 
 
-def attach_lexicon(folder: str | Path, lexicon: str | Path, weights: Weights) -> None:
-    """Copy a lexicon into a bundle, in place of one that it may have.
+def attach_lexicon(
+    folder: str | Path, lexicon: str | Path, weights: Weights, guesser: str | Path | None = None
+) -> None:
+    """Copy a lexicon into a bundle, in place of one that it may have, and a model that guesses other words' sounds.
 
     Raises:
         ModelError: the folder is no bundle, or its model hears no phones.
@@ -234,6 +247,12 @@ def attach_lexicon(folder: str | Path, lexicon: str | Path, weights: Weights) ->
     if lexicon.resolve() != target.resolve():
         shutil.copyfile(lexicon, target)
     facts["lexicon"] = {"file": target.name, "sha256": digest(target), "weights": asdict(weights)}
+    if guesser is not None:
+        G2p.load(guesser)
+        target = folder / "lexicon.g2p"
+        if Path(guesser).resolve() != target.resolve():
+            shutil.copyfile(guesser, target)
+        facts["lexicon"]["guesser"] = {"file": target.name, "sha256": digest(target)}
     write_facts(folder, facts)
 
 
@@ -336,10 +355,14 @@ def _file_spec(spec_class: type[Spec], name: str, facts: Mapping[str, Any]) -> S
     if stated is None:
         return None
     weights = Weights(**{field.name: float(stated["weights"][field.name]) for field in fields(Weights)})
-    file = str(stated["file"])
-    if file != Path(file).name:
-        raise ModelError(f"{name}.file is {file!r}; expected the name of a file inside the bundle.")
+    file = _plain_name(name, stated["file"])
     return spec_class(file, str(stated["sha256"]), weights)  # type: ignore[call-arg]
+
+
+def _plain_name(what: str, file: str) -> str:
+    if file != Path(str(file)).name:
+        raise ModelError(f"{what}.file is {file!r}; expected the name of a file inside the bundle.")
+    return file
 
 
 def _gate_rules(stated: Mapping[str, Any] | None) -> GateRules | None:

@@ -40,9 +40,9 @@ class EndpointRules:
             are weak. At most the trailing silence.
     """
 
-    threshold: float = 0.5
-    release_threshold: float = 0.35
-    minimum_speech_seconds: float = 0.1
+    threshold: float = 0.7
+    release_threshold: float = 0.5
+    minimum_speech_seconds: float = 0.2
     trailing_silence_seconds: float = 0.6
     maximum_seconds: float = 30.0
     padding_seconds: float = 0.1

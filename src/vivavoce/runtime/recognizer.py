@@ -8,8 +8,9 @@ could lose or double it, and memory does not grow with the file.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -20,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.audio import stream_blocks
+from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.hotwords import Hotwords
 from vivavoce.decoding.lexicon_file import read_lexicon
 from vivavoce.decoding.lexicon_search import LexiconScorer
-from vivavoce.decoding.lexicon_tree import LexiconTree
+from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.dsp.features import FeatureStream
@@ -42,6 +44,7 @@ File = str | os.PathLike[str] | BinaryIO
 Heard = Callable[[float], None]
 STRETCH_FRAMES = 256  # encoder frames computed in one call for files, about 20 s
 BLOCK_SECONDS = 10.0
+GUESSES = 2  # pronunciations of a hotword that the lexicon lacks
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class Recognizer:
                 its accuracy was measured.
             decoder: "greedy"; "beam", a slower search over all spellings; "words", a search over spellings with the
                 bundle's language model and the hotwords; "lexicon", the same over the pronunciations in the bundle's
-                lexicon; or "auto": "lexicon" where the bundle has one that holds the hotwords, too, "words" where it
-                has a language model or there are hotwords, else "greedy".
+                lexicon; or "auto": "lexicon" where the bundle has one that holds the hotwords or can guess how they
+                sound, "words" where it has a language model or there are hotwords, else "greedy".
             hotwords: phrases that are likely to be said; for the decoders "words" and "lexicon".
             weights: of the language model and of each word; None for the bundle's own.
             gate: whether the bundle's voice activity detector, if it has one, keeps what is no speech from the decoder.
@@ -96,7 +99,7 @@ class Recognizer:
         self.chunk_frames = self.bundle.model.chunk_frames if chunk_frames is None else chunk_frames
         tree = None
         if self.bundle.lexicon is not None and decoder in ("auto", "lexicon"):
-            tree = open_lexicon(self.bundle)
+            tree = open_lexicon(self.bundle, hotwords.words if hotwords is not None else ())
         if decoder == "auto":
             if tree is not None and (hotwords is None or hotwords.words.issubset(tree.words)):
                 decoder = "lexicon"
@@ -264,11 +267,23 @@ def _make_scorer(bundle: Bundle, hotwords: Hotwords | None, weights: Weights | N
     return WordScorer(bundle.tokens, model, weights or (spec.weights if spec is not None else None), hotwords)
 
 
-def open_lexicon(bundle: Bundle) -> LexiconTree:
-    """The pronunciations of a bundle's lexicon; there must be one."""
+def open_lexicon(bundle: Bundle, words: Collection[str] = ()) -> LexiconTree:
+    """The pronunciations of a bundle's lexicon; there must be one.
+
+    Args:
+        words: others that are wanted, too: the likeliest two guesses for each, where the bundle can guess.
+    """
     assert bundle.lexicon is not None
     assert bundle.phones is not None
-    return LexiconTree(read_lexicon(bundle.folder / bundle.lexicon.file, bundle.phones), len(bundle.phones))
+    said = read_lexicon(bundle.folder / bundle.lexicon.file, bundle.phones)
+    lacking = sorted(set(words) - {one.word for one in said}) if words else []
+    if lacking and bundle.lexicon.guesser:
+        guesser = G2p.load(bundle.folder / bundle.lexicon.guesser)
+        number = {phone: token for token, phone in enumerate(bundle.phones.tokens)}
+        for word in lacking:
+            for phones, prob in guesser.pronounce(word, GUESSES):
+                said.append(Pronunciation(word, tuple([number[phone] for phone in phones]), math.log(prob)))
+    return LexiconTree(said, len(bundle.phones))
 
 
 def make_lexicon_scorer(
