@@ -1,5 +1,5 @@
 """The default recogniser on one thread: real-time factor, start-up and peak memory, on short files and on an hour,
-greedily and with its language model.
+greedily and with its lexicon and language model.
 
     python bench/realtime.py                     the bundle inside the package
     python bench/realtime.py --bundle my-bundle
@@ -62,7 +62,7 @@ if chunk:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", help="bundle to measure; the package's own if not given")
-    parser.add_argument("--decoder", nargs="+", default=["greedy", "words"], help="default: greedy words")
+    parser.add_argument("--decoder", nargs="+", default=["greedy", "lexicon"], help="default: greedy lexicon")
     parser.add_argument("--rounds", type=int, default=5, help="fresh processes for each row (default 5)")
     options = parser.parse_args()
     os.environ.update(dict.fromkeys(timing.THREAD_VARIABLES, "1"))

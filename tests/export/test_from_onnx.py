@@ -22,7 +22,8 @@ from vivavoce.runtime.recognizer import Recognizer
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, torch.Tensor], Path]:
     """Weights as training leaves them: none equal to another, as the ones and zeros of a new network are."""
     torch.manual_seed(6)
-    model = ConformerCTC(ConformerDims(width=32, layers=2, heads=2, feed_forward=64, phone_layer=1)).eval()
+    dims = ConformerDims(width=32, layers=2, heads=2, feed_forward=64, phone_layer=1, final_phones=True)
+    model = ConformerCTC(dims).eval()
     with torch.no_grad():
         for tensor in model.state_dict().values():
             tensor.add_(0.1 * torch.randn_like(tensor))
@@ -56,15 +57,19 @@ def test_training_starts_from_the_default_recogniser(babble: Callable[..., np.nd
 
     recognizer = Recognizer(decoder="greedy")
     bundle = recognizer.bundle
-    model = ConformerCTC(ConformerDims(layers=7)).eval()
+    model = ConformerCTC(ConformerDims(layers=7, final_phones=True)).eval()
     start_from(model, str(bundle.folder))
+    without = ConformerCTC(ConformerDims(layers=7))
+    start_from(without, str(bundle.folder))  # the last phones are left behind
+    assert set(model.state_dict()) - set(without.state_dict()) == {
+        f"final_phone_{part}.{kind}" for part in ("norm", "out") for kind in ("weight", "bias")
+    }
     log_mel = features(babble(5.12, seed=3), bundle.features)[:504]
     with torch.inference_mode():
-        ours = (
-            model(torch.from_numpy(log_mel)[None], torch.tensor([63]), bundle.model.chunk_frames).log_probs[0].numpy()
-        )
-    theirs = recognizer.log_probs(babble(5.12, seed=3))[: len(ours) - 16]
-    np.testing.assert_allclose(ours[: len(theirs)][:64], theirs[:64], atol=1e-3)
+        output = model(torch.from_numpy(log_mel)[None], torch.tensor([63]), bundle.model.chunk_frames)
+    for ours, phones in ((output.log_probs[0].numpy(), False), (output.phone_log_probs[0].numpy(), True)):
+        theirs = recognizer.log_probs(babble(5.12, seed=3), phones=phones)
+        np.testing.assert_allclose(ours[:64], theirs[:64], atol=1e-3)
 
 
 def test_other_networks_are_refused(tiny_bundle: Path, tmp_path: Path) -> None:

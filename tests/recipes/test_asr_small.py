@@ -7,17 +7,31 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from vivavoce.cli.settings import apply_settings
 from vivavoce.data.manifest import Utterance, write_manifest
 from vivavoce.errors import ConfigError, DataError
-from vivavoce.recipes.asr_small import Config, check, hold_out, hold_out_named, load_examples, path_and_times, spoken
+from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
+from vivavoce.recipes.asr_small import (
+    Config,
+    check,
+    hold_out,
+    hold_out_named,
+    load_examples,
+    path_and_times,
+    spoken,
+    step_function,
+)
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
+from vivavoce.training import distributed
+from vivavoce.training.batches import Example, SpeechBatch, pad_targets
 
 
 def test_manifests_may_count_more_than_once() -> None:
@@ -76,6 +90,30 @@ def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:
     assert spoken("cat zyzzy", dictionary, phones) == ()
 
 
+def test_mmi_comes_when_it_is_time() -> None:
+    """One batch of noise: the losses by name, before and after, and a gradient for every weight."""
+    dims = ConformerDims(width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True)
+    config = Config(dims=dims, mmi_after=5, compile=False, precision="fp32", chunk_frames=(4,))
+    torch.manual_seed(0)
+    model, trainee = ConformerCTC(dims), SimpleNamespace(updates=4)
+    examples = [Example((3, 4, 1, 5), (1, 2, 3)), Example((7, 8), ())]
+    tokens, token_lengths = pad_targets([example.tokens for example in examples])
+    phones, phone_lengths = pad_targets([example.phones for example in examples])
+    batch = SpeechBatch(
+        torch.randn(2, 96, 80), torch.tensor([12, 9]), tokens, token_lengths, phones, phone_lengths, 2.0, {}
+    )
+    with distributed.join("cpu") as process:
+        step = step_function(model, config, process, trainee, examples)  # type: ignore[arg-type]
+        before = step(batch)
+        trainee.updates = 5
+        after = step(batch)
+    assert set(before) == {"loss", "characters", "phones", "final_phones"}
+    assert set(after) == {*before, "mmi"}
+    assert 0 < float(after["mmi"]) < float(after["final_phones"])  # the phones themselves are likely in the trigram
+    after["loss"].backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
 def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
     """The waveforms are decoded once and not by both into one file; both end with one checkpoint."""
     rng = np.random.default_rng(0)
@@ -95,6 +133,8 @@ def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
         "dims.heads": 2,
         "dims.feed_forward": 32,
         "dims.phone_layer": 1,
+        "dims.final_phones": "true",
+        "mmi_after": 1,
         "updates": 3,
         "warmup": 1,
         "batch_seconds": 6,

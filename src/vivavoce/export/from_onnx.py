@@ -39,13 +39,15 @@ def load_from_bundle(model: ConformerCTC, folder: str | Path) -> None:
 
 
 def load_known(model: ConformerCTC, weights: Mapping[str, Tensor]) -> None:
-    """Load weights; the final phone output may be missing among them, and then begins at random.
+    """Load weights; of the final phone output, which not every network has, what there is on both sides.
 
     Raises:
         RuntimeError: as `load_state_dict`.
     """
-    fresh = {name: value for name, value in model.state_dict().items() if name.startswith("final_phone_")}
-    model.load_state_dict({**fresh, **weights})
+    own = model.state_dict()
+    fresh = {name: value for name, value in own.items() if name.startswith("final_phone_")}
+    known = {name: value for name, value in weights.items() if name in own or not name.startswith("final_phone_")}
+    model.load_state_dict({**fresh, **known})
 
 
 def weights_of_graph(path: str | Path) -> dict[str, Tensor]:

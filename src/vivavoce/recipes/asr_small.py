@@ -67,7 +67,7 @@ class Config:
     cache: str = ".cache"
     initial: str = ""
     held_out: str = ""
-    dims: ConformerDims = field(default_factory=lambda: ConformerDims(layers=7))
+    dims: ConformerDims = field(default_factory=lambda: ConformerDims(layers=7, final_phones=True))
     features: FeatureConfig = field(default_factory=FeatureConfig)
     updates: int = 20000
     batch_seconds: float = 100.0

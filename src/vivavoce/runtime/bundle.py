@@ -98,10 +98,10 @@ class GateRules:
         before_seconds, after_seconds: ... and so much around them may be.
     """
 
-    threshold: float = 0.7
-    minimum_speech_seconds: float = 0.2
-    before_seconds: float = 0.4
-    after_seconds: float = 0.4
+    threshold: float = 0.9
+    minimum_speech_seconds: float = 0.1
+    before_seconds: float = 0.8
+    after_seconds: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold < 1.0 or min(*asdict(self).values()) < 0.0:
