@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.decoding.hotwords import Hotwords
+from vivavoce.decoding.lexicon_search import LexiconScorer
+from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
 from vivavoce.decoding.ngram_training import estimate
@@ -123,16 +127,21 @@ def test_the_open_piece_is_what_finish_would_say() -> None:
 
 
 def test_decoders_by_name() -> None:
-    log_probs = random_log_probs(np.random.default_rng(4), 30, 5, sharpness=20.0)  # so sharp that both agree
-    texts = []
-    scorer = WordScorer(Alphabet(("<b>", "a", "b", "c", " ")))
+    log_probs = random_log_probs(np.random.default_rng(4), 30, 5, sharpness=20.0)  # so sharp that all agree
+    log_probs[:, 4] = -50.0  # no spaces: a lexicon hears none
+    letters = Alphabet(("<b>", "a", "b", "c", " "))
+    bundle: Any = SimpleNamespace(tokens=letters, phones=Alphabet(("<b>", "A", "B", "C", "S")))
+    said = [Pronunciation(letter, (token,)) for token, letter in enumerate("abc", 1)]
+    scorers: dict[str, Any] = {"words": WordScorer(letters), "lexicon": LexiconScorer(LexiconTree(said, 5))}
+    texts = {}
     for name in decoders.DECODERS:
-        decoder = make_decoder(name, 0, scorer)
+        decoder = make_decoder(name, bundle, scorers.get(name))
         closed = decoder.accept(log_probs).token_ids.tolist()
-        texts.append(closed + decoder.finish().token_ids.tolist())
-    assert texts[0] == texts[1]
-    with pytest.raises(ConfigError, match="expected one of greedy, beam"):
-        make_decoder("best", 0)
+        texts[name] = "".join(letters.tokens[token] for token in closed + decoder.finish().token_ids.tolist())
+    assert texts["greedy"] == texts["beam"]
+    assert texts["lexicon"].split() == list(texts["greedy"])  # in it, each letter is a word
+    with pytest.raises(ConfigError, match="expected one of greedy, beam, words, lexicon"):
+        make_decoder("best", bundle)
 
 
 @pytest.fixture(scope="module")

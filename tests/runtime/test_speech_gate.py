@@ -133,7 +133,7 @@ def test_other_features_are_refused(tmp_path: Path, tiny_bundle: Path, tiny_dete
 
 
 def test_hardly_any_words_are_invented_in_noise(data_root: Path) -> None:
-    """The default bundle on silence, and on recorded noise that no training heard: a chainsaw can sound like a voice."""
+    """The default bundle on silence, and on recorded noise that no training heard: chainsaws can sound like one."""
     recognizer = Recognizer()
     if recognizer.bundle.gate is None:
         pytest.skip("the default bundle has no speech gate")
