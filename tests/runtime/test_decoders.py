@@ -128,7 +128,8 @@ def test_the_open_piece_is_what_finish_would_say() -> None:
 
 def test_decoders_by_name() -> None:
     log_probs = random_log_probs(np.random.default_rng(4), 30, 5, sharpness=20.0)  # so sharp that all agree
-    log_probs[:, 4] = -50.0  # no spaces: a lexicon hears none
+    log_probs[:, 0] = np.logaddexp(log_probs[:, 0], log_probs[:, 4])  # no spaces: a lexicon hears none
+    log_probs[:, 4] = -50.0
     letters = Alphabet(("<b>", "a", "b", "c", " "))
     bundle: Any = SimpleNamespace(tokens=letters, phones=Alphabet(("<b>", "A", "B", "C", "S")))
     said = [Pronunciation(letter, (token,)) for token, letter in enumerate("abc", 1)]
