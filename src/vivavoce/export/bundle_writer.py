@@ -137,7 +137,7 @@ def write_bundle(
 
 def _take_over(old: Path, new: Path, facts: dict[str, Any]) -> None:
     """What an export does not make: the card, which people write, what is attached: language model, lexicon, gate."""
-    kept = ["MODEL_CARD.md"]
+    kept = ["MODEL_CARD.md", *(path.name for path in old.glob("*LICENSE*"))]
     if (old / "bundle.json").is_file():
         before = json.loads((old / "bundle.json").read_text(encoding="utf-8"))
         for name in ("language_model", "lexicon"):
