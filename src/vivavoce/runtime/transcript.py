@@ -47,10 +47,13 @@ class WordReader:
         self._decoder.reset()
         self._words: list[Word] = []
         self._tail = join_results([])  # tokens behind the last space: a word that may still grow
+        self._accepted = 0
+        self._shown: tuple[tuple[int, int], GreedyResult] | None = None  # what `result` read, and of how many frames
 
     def accept(self, log_probs: Array) -> None:
         """Take (t, V) frames, t >= 0."""
         if len(log_probs):
+            self._accepted += len(log_probs)
             self._keep(self._decoder.accept(log_probs))
 
     def result(self, duration_seconds: float, early: Array | None = None) -> Transcript:
@@ -58,13 +61,18 @@ class WordReader:
 
         Args:
             duration_seconds: of the audio heard.
-            early: (t, V) frames to read on behind those accepted, for this result alone.
+            early: (t, V) frames to read on behind those accepted, for this result alone; until others are accepted,
+                only ever more of the same.
         """
-        tokens = [self._tail, self._decoder.open]
-        if early is not None and len(early):
-            ahead = self._decoder.fork()
-            tokens = [self._tail, ahead.accept(early), ahead.open]
-        return self._transcript(join_results(tokens), duration_seconds)
+        frames = self._accepted, 0 if early is None else len(early)
+        # A stream is asked far more often than a chunk is complete: what was read of the same frames still holds.
+        if self._shown is None or self._shown[0] != frames:
+            tokens = [self._tail, self._decoder.open]
+            if early is not None and len(early):
+                ahead = self._decoder.fork()
+                tokens = [self._tail, ahead.accept(early), ahead.open]
+            self._shown = frames, join_results(tokens)
+        return self._transcript(self._shown[1], duration_seconds)
 
     def finish(self, duration_seconds: float) -> Transcript:
         """The final transcript; the reader then begins anew."""
