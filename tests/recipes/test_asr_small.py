@@ -21,6 +21,7 @@ from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 from vivavoce.recipes.asr_small import (
     Config,
     check,
+    held_out_before,
     hold_out,
     hold_out_named,
     load_examples,
@@ -28,6 +29,7 @@ from vivavoce.recipes.asr_small import (
     spoken,
     step_function,
 )
+from vivavoce.runtime.bundle import default_bundle
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
@@ -58,6 +60,15 @@ def test_named_utterances_are_held_out() -> None:
     assert kept == [1, 3]
     with pytest.raises(DataError, match="1 utterances that the manifests do not hold, such as 'x'"):
         hold_out_named(utterances, ["a", "x"])
+
+
+def test_a_bundle_tells_what_it_never_heard(tmp_path: Path) -> None:
+    assert held_out_before("") == held_out_before(str(tmp_path)) == set()
+    (tmp_path / "bundle.json").write_text(json.dumps({"training": {"held_out": ["a", "b"]}}))
+    assert held_out_before(str(tmp_path)) == {"a", "b"}
+    named = held_out_before(str(default_bundle()))
+    assert len(named) == 84
+    assert sum(name.count("-") == 2 for name in named) > 10  # LibriSpeech's among them
 
 
 def test_settings_that_cannot_be_are_named() -> None:

@@ -30,6 +30,7 @@ from vivavoce.errors import ConfigError, DataError, TrainingError
 from vivavoce.export.from_onnx import load_from_bundle, load_known
 from vivavoce.metrics.error_rate import error_rate
 from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims, ctc_loss
+from vivavoce.runtime.bundle import read_facts
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.normalize import normalize_for_training
 from vivavoce.text.phonemes import PronouncingDictionary
@@ -52,12 +53,14 @@ class Config:
 
     A manifest written as `PATH*2` is gone through twice an epoch. `initial` names a bundle, or a checkpoint, whose
     weights the run starts from (its averaged ones); an optimiser and a place in the data are not taken over.
-    `held_out` names a manifest whose utterances (by id) are kept out of training and watched; without one, `watch`
-    utterances are. They are written to held-out.jsonl in the run folder: a run that goes on from this one should get
-    that file as its `held_out`. `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are
-    AdamW's like all else, at `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for
-    `mmi_after` updates, and then by LF-MMI besides (training/lattice_free_mmi.py). `noisy_share` scales how often room,
-    noise and narrow band are applied.
+    `held_out` names a manifest whose utterances (by id) are kept out of training and watched; without one, those are
+    that the bundle in `initial` never heard, and else `watch` others. They are written to held-out.jsonl in the run
+    folder: a run that goes on from this one's checkpoint should get that file as its `held_out`.
+
+    `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
+    `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for `mmi_after` updates, and
+    then by LF-MMI besides (training/lattice_free_mmi.py). `noisy_share` scales how often room, noise and narrow band
+    are applied.
     """
 
     manifests: tuple[str, ...] = ()
@@ -113,6 +116,8 @@ def main(config: Config) -> Path:
         utterances, examples, times = load_examples(config)
         if config.held_out:
             watched, kept = hold_out_named(utterances, [u.id for u in read_manifest(config.held_out)])
+        elif before := held_out_before(config.initial) & {utterance.id for utterance in utterances}:
+            watched, kept = hold_out_named(utterances, before)
         else:
             watched, kept = hold_out(utterances, config.watch)
         kept = [number for number in kept for _ in range(times[number])]
@@ -346,6 +351,14 @@ def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utteranc
     return list(utterances[::step]), [number for number in range(len(utterances)) if number % step]
 
 
+def held_out_before(initial: str) -> set[str]:
+    """The ids that a bundle says were kept out of its own training; none if it is no bundle."""
+    path = Path(initial) / "bundle.json"
+    if not initial or not path.is_file():
+        return set()
+    return set(read_facts(path.parent).get("training", {}).get("held_out", ()))
+
+
 def hold_out_named(utterances: Sequence[Utterance], ids: Collection[str]) -> tuple[list[Utterance], list[int]]:
     """Take the utterances with these ids out of training; and the numbers of the others.
 
@@ -374,11 +387,13 @@ def facts_of_run(config: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
             name = str(utterance.extra.get("corpus", Path(path).stem))
             corpora[name] = corpora.get(name, 0.0) + utterance.duration_seconds / 3600.0
     _, facts = load_checkpoint(checkpoint)
+    held_out = checkpoint.parent.parent / "held-out.jsonl"
     return {
         "recipe": "asr_small",
         "updates": int(facts["step"]),
         "hours": {name: round(hours, 2) for name, hours in sorted(corpora.items())},
         "seed": config["seed"],
+        "held_out": [utterance.id for utterance in read_manifest(held_out)] if held_out.is_file() else [],
     }
 
 
