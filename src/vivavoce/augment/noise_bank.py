@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.speed import change_speed
 from vivavoce.augment.textures import equalised, texture
-from vivavoce.augment.waveform import mean_power
+from vivavoce.augment.waveform import at_unit_power
 
 Array = NDArray[np.float32]
 SPEEDS = (0.7, 0.85, 1.0, 1.18, 1.4)
@@ -64,7 +64,7 @@ class NoiseBank:
         if kind < c.texture:
             return _round(texture(rng, self.num_samples, rate), rate)
         if kind < c.texture + c.colour:
-            return _unit(_coloured(rng, self.num_samples, rate))
+            return at_unit_power(_coloured(rng, self.num_samples, rate))
         name = self.library.names[int(rng.choice(len(self.library.names), p=self._weights))]
         speed = SPEEDS[int(rng.integers(len(SPEEDS)))]
         start = int(rng.integers(self.library.num_samples(name)))
@@ -85,12 +85,7 @@ def _round(waveform: Array, sample_rate: int) -> Array:
     # Mirrored, the first samples lead up to the first one.
     before_first = out[1 : seam + 1][::-1]
     out[len(out) - seam :] = ramp[::-1] * out[len(out) - seam :] + ramp * before_first
-    return _unit(out)
-
-
-def _unit(waveform: Array) -> Array:
-    power = mean_power(waveform)
-    return waveform * np.float32(1.0 / math.sqrt(power)) if power > 1e-12 else waveform
+    return at_unit_power(out)
 
 
 def _coloured(rng: np.random.Generator, num_samples: int, sample_rate: int) -> Array:

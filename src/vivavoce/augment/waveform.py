@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,12 @@ def as_waveform(waveform: NDArray[Any]) -> Array:
 def mean_power(waveform: Array) -> float:
     """Mean square of the samples; 0 for none."""
     return float(np.dot(waveform, waveform)) / len(waveform) if len(waveform) else 0.0
+
+
+def at_unit_power(waveform: Array) -> Array:
+    """Scaled to a mean power of 1; silence stays what it is."""
+    power = mean_power(waveform)
+    return waveform * np.float32(1.0 / math.sqrt(power)) if power > 1e-12 else waveform
 
 
 def fit_length(waveform: Array, num_samples: int) -> Array:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vivavoce.cli.recognition import ChangedBundle, TuneLimit, TuneManifests, show_tried
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
@@ -70,14 +72,9 @@ def make(
 @app.command()
 def attach(
     lexicon: Annotated[Path, typer.Argument(help="Lexicon: .txt or .txt.gz.", show_default=False)],
-    bundle: Annotated[Path, typer.Argument(help="Bundle's folder, which is changed.", show_default=False)],
-    tune: Annotated[
-        list[Path] | None,
-        typer.Option("--tune", metavar="MANIFEST", help="Choose the weights on these utterances; never on a test."),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Tune on N utterances of each manifest; 0 for all.")
-    ] = 0,
+    bundle: ChangedBundle,
+    tune: TuneManifests = None,
+    limit: TuneLimit = 0,
     model_weight: Annotated[float, typer.Option(metavar="X", help="Factor of the language model's logarithms.")] = 0.8,
     word_bonus: Annotated[float, typer.Option(metavar="X", help="Added for every word.")] = 0.0,
     guesser: Annotated[
@@ -88,23 +85,17 @@ def attach(
     from vivavoce.cli.evaluate import choose
     from vivavoce.decoding.lexicon_file import read_lexicon
     from vivavoce.decoding.lexicon_tree import LexiconTree
-    from vivavoce.decoding.ngram import NgramModel
     from vivavoce.decoding.word_scorer import Weights
-    from vivavoce.evaluation.word_weights import Tried, tune_lexicon_weights
-    from vivavoce.runtime.bundle import attach_lexicon
-    from vivavoce.runtime.recognizer import Recognizer
+    from vivavoce.evaluation.word_weights import tune_lexicon_weights
+    from vivavoce.runtime.bundle import PHONES, attach_lexicon
+    from vivavoce.runtime.recognizer import Recognizer, open_language_model
 
     weights = Weights(model=model_weight, word=word_bonus, unknown=0.0)
     if tune:
-
-        def said(tried: Tried) -> None:
-            print(f"{tried.wer:.2%}  {tried.weights}", flush=True)
-
         recognizer = Recognizer(bundle, decoder="greedy")
-        phones = recognizer.bundle.alphabet("phone_log_probs")
+        phones = recognizer.bundle.alphabet(PHONES)
         tree = LexiconTree(read_lexicon(lexicon, phones), len(phones))
-        spec = recognizer.bundle.language_model
-        model = NgramModel.load(recognizer.bundle.folder / spec.file) if spec is not None else None
-        weights = tune_lexicon_weights(recognizer, choose(tune, limit), tree, model, said=said)[0].weights
+        model = open_language_model(recognizer.bundle)
+        weights = tune_lexicon_weights(recognizer, choose(tune, limit), tree, model, said=show_tried)[0].weights
     attach_lexicon(bundle, lexicon, weights, guesser)
     print(f"{bundle} now reads with {lexicon.name}, {weights}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from vivavoce.cli.recognition import ChangedBundle, TuneLimit, TuneManifests, show_tried
 from vivavoce.errors import ConfigError
 
 T = TypeVar("T")
@@ -159,14 +160,9 @@ def convert(
 @app.command()
 def attach(
     model: Annotated[Path, typer.Argument(help="Model: .lm, .arpa or .arpa.gz.", show_default=False)],
-    bundle: Annotated[Path, typer.Argument(help="Bundle's folder, which is changed.", show_default=False)],
-    tune: Annotated[
-        list[Path] | None,
-        typer.Option("--tune", metavar="MANIFEST", help="Choose the weights on these utterances; never on a test."),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Tune on N utterances of each manifest; 0 for all.")
-    ] = 0,
+    bundle: ChangedBundle,
+    tune: TuneManifests = None,
+    limit: TuneLimit = 0,
     model_weight: Annotated[float, typer.Option(metavar="X", help="Factor of the model's logarithms.")] = 0.5,
     word_bonus: Annotated[float, typer.Option(metavar="X", help="Added for every word.")] = 1.0,
     unknown_penalty: Annotated[float, typer.Option(metavar="X", help="Added for a word it does not know.")] = -6.0,
@@ -175,18 +171,14 @@ def attach(
     from vivavoce.cli.evaluate import choose
     from vivavoce.decoding.ngram import NgramModel
     from vivavoce.decoding.word_scorer import Weights
-    from vivavoce.evaluation.word_weights import Tried, tune_weights
+    from vivavoce.evaluation.word_weights import tune_weights
     from vivavoce.runtime.bundle import attach_language_model
     from vivavoce.runtime.recognizer import Recognizer
 
     weights = Weights(model=model_weight, word=word_bonus, unknown=unknown_penalty)
     if tune:
-
-        def said(tried: Tried) -> None:
-            print(f"{tried.wer:.2%}  {tried.weights}", flush=True)
-
         recognizer = Recognizer(bundle, decoder="greedy")
-        weights = tune_weights(recognizer, choose(tune, limit), NgramModel.load(model), said=said)[0].weights
+        weights = tune_weights(recognizer, choose(tune, limit), NgramModel.load(model), said=show_tried)[0].weights
     attach_language_model(bundle, model, weights)
     print(f"{bundle} now reads with {model.name}, {weights}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from vivavoce.evaluation.word_weights import Tried
     from vivavoce.runtime.recognizer import Recognizer
 
 BundleFolder = Annotated[
@@ -24,9 +25,20 @@ HotwordsFile = Annotated[
 ProviderName = Annotated[
     str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
 ]
+ChangedBundle = Annotated[Path, typer.Argument(help="Bundle's folder, which is changed.", show_default=False)]
+TuneManifests = Annotated[
+    list[Path] | None,
+    typer.Option("--tune", metavar="MANIFEST", help="Choose the weights on these utterances; never on a test."),
+]
+TuneLimit = Annotated[int, typer.Option(min=0, metavar="N", help="Tune on N utterances of each manifest; 0 for all.")]
 Gate = Annotated[bool, typer.Option(help="Take what the bundle's voice activity detector does not hear for silence.")]
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Processor threads for one recording.")]
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")]
+
+
+def show_tried(tried: Tried) -> None:
+    """One line for weights that were tried, as soon as their errors are known."""
+    print(f"{tried.wer:.2%}  {tried.weights}", flush=True)
 
 
 def open_recognizer(

@@ -20,6 +20,7 @@ from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.errors import ConfigError
 from vivavoce.evaluation.recordings import audio_of
 from vivavoce.metrics.error_rate import error_rate
+from vivavoce.runtime.bundle import PHONES
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.normalize import normalize_for_scoring
 
@@ -80,7 +81,7 @@ def tune_lexicon_weights(
     """
     references = _references(utterances)
     posteriors = [recognizer.log_probs(audio_of(utterance), phones=True) for utterance in utterances]
-    blank_id = recognizer.bundle.alphabet("phone_log_probs").blank_id
+    blank_id = recognizer.bundle.alphabet(PHONES).blank_id
 
     def read(weights: Weights) -> list[str]:
         scorer = LexiconScorer(tree, model, weights)

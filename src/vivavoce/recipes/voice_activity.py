@@ -25,7 +25,7 @@ from vivavoce.augment.level import active_power
 from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.noise_bank import NoiseBank, NoiseBankConfig
 from vivavoce.augment.reverb import Reverb, RoomPool
-from vivavoce.augment.waveform import mean_power
+from vivavoce.augment.waveform import at_unit_power
 from vivavoce.data.manifest import Utterance, read_manifest
 from vivavoce.data.speech_frames import SpeechFrames, SpeechRule, speech_frames
 from vivavoce.dsp.features import FeatureConfig, features
@@ -281,7 +281,7 @@ class Scenes:
             knots = rng.uniform(-10.0, 10.0, 2 + int(self.config.seconds))
             shape = np.interp(np.linspace(0, len(knots) - 1, self.samples), np.arange(len(knots)), knots)
             total = total * (10.0 ** (shape / 20.0)).astype(np.float32)
-        return _unit(total)
+        return at_unit_power(total)
 
     def _scene(self, waveform: Array) -> Scene:
         """A scene in which nobody speaks."""
@@ -339,7 +339,7 @@ class Scenes:
         tones = np.sin(2.0 * np.pi * np.outer(hertz, time) + rng.uniform(0.0, 2.0 * np.pi, len(hertz))[:, None])
         on = (time * rng.uniform(0.2, 3.0) + rng.random()) % 1.0 < rng.uniform(0.2, 1.2)
         level = 10.0 ** (rng.uniform(-15.0, 3.0) / 20.0)
-        return _unit((tones.sum(axis=0) * on).astype(np.float32)) * np.float32(level)
+        return at_unit_power((tones.sum(axis=0) * on).astype(np.float32)) * np.float32(level)
 
     def _clicks(self, rng: np.random.Generator) -> Array:
         """Short bursts that die away: keys, knocks, drops."""
@@ -443,9 +443,3 @@ class Watch:
             "watch_false_alarm_rate": round(counts.false_alarm_rate, 5),
         }
         return self.last
-
-
-def _unit(waveform: Array) -> Array:
-    """At unit power; silence stays what it is."""
-    power = mean_power(waveform)
-    return waveform * np.float32(1.0 / math.sqrt(power)) if power > 1e-12 else waveform

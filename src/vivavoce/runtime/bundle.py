@@ -26,6 +26,7 @@ from vivavoce.text.alphabet import Alphabet
 FORMAT = "vivavoce-bundle"
 FORMAT_VERSION = 1
 DEFAULT_RECOGNIZER = "asr-en-small"
+CHARACTERS, PHONES = "log_probs", "phone_log_probs"  # outputs of a recogniser's graph
 
 Spec = TypeVar("Spec")
 
@@ -131,8 +132,8 @@ class Bundle:
         return self.folder / self.model.file
 
     def alphabet(self, output: str) -> Alphabet:
-        """What an output of the graph speaks of: the characters of "log_probs", the phones of "phone_log_probs"."""
-        if output == "log_probs":
+        """What an output of the graph, CHARACTERS or PHONES, speaks of."""
+        if output == CHARACTERS:
             return self.tokens
         if self.phones is None:
             raise ModelError(f"{self.folder} has no phones; it was trained without them.")
@@ -218,13 +219,7 @@ def attach_language_model(folder: str | Path, model: str | Path, weights: Weight
     NgramModel.load(model)
     facts = read_facts(folder)
     target = folder / f"words{''.join(model.suffixes[-2:] if model.suffix == '.gz' else model.suffixes[-1:])}"
-    if model.resolve() != target.resolve():
-        shutil.copyfile(model, target)
-    facts["language_model"] = {
-        "file": target.name,
-        "sha256": digest(target),
-        "weights": asdict(weights),
-    }
+    facts["language_model"] = {**_put(model, target), "weights": asdict(weights)}
     write_facts(folder, facts)
 
 
@@ -244,16 +239,18 @@ def attach_lexicon(
     read_lexicon(lexicon, bundle.phones)
     facts = read_facts(folder)
     target = folder / ("lexicon.txt.gz" if lexicon.suffix == ".gz" else "lexicon.txt")
-    if lexicon.resolve() != target.resolve():
-        shutil.copyfile(lexicon, target)
-    facts["lexicon"] = {"file": target.name, "sha256": digest(target), "weights": asdict(weights)}
+    facts["lexicon"] = {**_put(lexicon, target), "weights": asdict(weights)}
     if guesser is not None:
         G2p.load(guesser)
-        target = folder / "lexicon.g2p"
-        if Path(guesser).resolve() != target.resolve():
-            shutil.copyfile(guesser, target)
-        facts["lexicon"]["guesser"] = {"file": target.name, "sha256": digest(target)}
+        facts["lexicon"]["guesser"] = _put(Path(guesser), folder / "lexicon.g2p")
     write_facts(folder, facts)
+
+
+def _put(source: Path, target: Path) -> dict[str, str]:
+    """Copy a file into a bundle, unless it stands there already; how bundle.json names it."""
+    if source.resolve() != target.resolve():
+        shutil.copyfile(source, target)
+    return {"file": target.name, "sha256": digest(target)}
 
 
 def record_accuracy(bundle: Bundle, decoder: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.errors import ModelError
-from vivavoce.runtime.bundle import Bundle
+from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle
 from vivavoce.runtime.session import open_session
 
 Array = NDArray[np.float32]
 
 CACHES = ("front_cache", "attention_cache", "convolution_cache", "seen_frames")
 INPUTS = ("features", "lengths", "chunk_frames", *CACHES)
-CHARACTERS, PHONES = "log_probs", "phone_log_probs"
 OUTPUTS = (CHARACTERS, *(f"next_{name}" for name in CACHES))
 FRONT_FRAMES = 7  # feature frames that the front end remembers
 
@@ -81,7 +80,7 @@ class Encoder:
         """Run n encoder frames of B streams.
 
         Args:
-            output: "log_probs" of characters, or "phone_log_probs".
+            output: CHARACTERS or PHONES.
             features: (B, n * subsampling, F).
             lengths: (B,) valid encoder frames of each, 0 to n.
             chunk_frames: look-ahead of the attention; n must be a multiple of it unless the streams end here.

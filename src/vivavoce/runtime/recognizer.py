@@ -32,8 +32,8 @@ from vivavoce.dsp.features import FeatureStream
 from vivavoce.dsp.resample import resample
 from vivavoce.errors import AudioError, ConfigError, VivaError
 from vivavoce.runtime.activity_model import ActivityModel
-from vivavoce.runtime.bundle import Bundle, load_bundle
-from vivavoce.runtime.encoder import CHARACTERS, PHONES, Encoder
+from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle, load_bundle
+from vivavoce.runtime.encoder import Encoder
 from vivavoce.runtime.speech_gate import open_gate_model
 from vivavoce.runtime.stream import FrameStream, RecognizerStream, make_gate, through_gate, with_tail
 from vivavoce.runtime.transcript import Transcript, WordReader
@@ -263,8 +263,14 @@ class Recognizer:
 def _make_scorer(bundle: Bundle, hotwords: Hotwords | None, weights: Weights | None) -> WordScorer:
     """What scores words: the bundle's language model, if it has one, and the hotwords."""
     spec = bundle.language_model
-    model = NgramModel.load(bundle.folder / spec.file) if spec is not None else None
-    return WordScorer(bundle.tokens, model, weights or (spec.weights if spec is not None else None), hotwords)
+    weights = weights or (spec.weights if spec is not None else None)
+    return WordScorer(bundle.tokens, open_language_model(bundle), weights, hotwords)
+
+
+def open_language_model(bundle: Bundle) -> NgramModel | None:
+    """The bundle's language model, if it has one."""
+    spec = bundle.language_model
+    return NgramModel.load(bundle.folder / spec.file) if spec is not None else None
 
 
 def open_lexicon(bundle: Bundle, words: Collection[str] = ()) -> LexiconTree:
@@ -290,9 +296,8 @@ def make_lexicon_scorer(
     bundle: Bundle, tree: LexiconTree, hotwords: Hotwords | None = None, weights: Weights | None = None
 ) -> LexiconScorer:
     """What scores the words of a lexicon: the bundle's language model, if it has one, and the hotwords."""
-    spec = bundle.language_model
-    model = NgramModel.load(bundle.folder / spec.file) if spec is not None else None
-    return LexiconScorer(tree, model, weights or (bundle.lexicon.weights if bundle.lexicon else None), hotwords)
+    weights = weights or (bundle.lexicon.weights if bundle.lexicon else None)
+    return LexiconScorer(tree, open_language_model(bundle), weights, hotwords)
 
 
 def _cut(blocks: Iterator[Array], segment: Segment, sample_rate: int) -> Iterator[Array]:

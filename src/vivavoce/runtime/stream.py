@@ -21,8 +21,8 @@ from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.errors import ConfigError
 from vivavoce.runtime.activity_model import ActivityModel
-from vivavoce.runtime.bundle import Bundle
-from vivavoce.runtime.encoder import CHARACTERS, PHONES, Encoder
+from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle
+from vivavoce.runtime.encoder import Encoder
 from vivavoce.runtime.speech_gate import SpeechGate
 from vivavoce.runtime.transcript import Transcript, WordReader
 
