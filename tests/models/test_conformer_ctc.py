@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from vivavoce.models.conformer_ctc import (
-    SUBSAMPLING,
     ConformerCTC,
     ConformerDims,
     UtteranceDropout,
@@ -31,7 +32,7 @@ def model() -> ConformerCTC:
 
 
 def features(batch: int, frames: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(batch, SUBSAMPLING * frames, 12, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(batch, 8 * frames, 12, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_chunks_with_carried_state_equal_the_whole(model: ConformerCTC, chunk: i
     whole = model(x, lengths, chunk)
     state, start, pieces, phones = model.initial_state(2), 0, [], []
     for count in calls:
-        piece = x[:, SUBSAMPLING * start : SUBSAMPLING * (start + count)]
+        piece = x[:, 8 * start : 8 * (start + count)]
         output = model(piece, (lengths - start).clamp(0, count), chunk, state)
         state, start = output.state, start + count
         pieces.append(output.log_probs)
@@ -54,13 +55,32 @@ def test_chunks_with_carried_state_equal_the_whole(model: ConformerCTC, chunk: i
     torch.testing.assert_close(torch.cat(phones, 1)[0], whole.phone_log_probs[0], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("strides", "outputs"), [((2, 2), 1), ((2, 3), 2), ((4, 2), 2), ((3,), 1)])
+@torch.inference_mode()
+def test_other_strides_in_chunks_equal_the_whole(strides: tuple[int, ...], outputs: int) -> None:
+    torch.manual_seed(2)
+    model = ConformerCTC(replace(DIMS, strides=strides, outputs_per_frame=outputs, final_phones=True)).eval()
+    group, n = model.dims.subsampling, 24
+    x = torch.randn(1, group * n, 12, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([n])
+    whole = model(x, lengths, 4)
+    assert whole.phone_log_probs.shape == (1, outputs * n, DIMS.phones)
+    state, pieces = model.initial_state(1), []
+    assert state.front.shape[1] == model.dims.front_frames
+    for start in range(0, n, 8):
+        output = model(x[:, group * start : group * (start + 8)], torch.tensor([8]), 4, state)
+        state = output.state
+        pieces.append(output.phone_log_probs)
+    torch.testing.assert_close(torch.cat(pieces, 1), whole.phone_log_probs, atol=1e-5, rtol=0)
+
+
 @torch.inference_mode()
 def test_an_utterance_does_not_depend_on_its_batch(model: ConformerCTC) -> None:
     x = features(3, 20)
     lengths = torch.tensor([20, 13, 7])
     together = model(x, lengths, 6).log_probs
     for number, length in enumerate(lengths.tolist()):
-        alone = model(x[number : number + 1, : SUBSAMPLING * length], torch.tensor([length]), 6).log_probs
+        alone = model(x[number : number + 1, : 8 * length], torch.tensor([length]), 6).log_probs
         torch.testing.assert_close(together[number, : 2 * length], alone[0], atol=1e-5, rtol=0)
 
 
@@ -68,7 +88,7 @@ def test_an_utterance_does_not_depend_on_its_batch(model: ConformerCTC) -> None:
 def test_nothing_is_seen_beyond_the_chunk(model: ConformerCTC) -> None:
     x = features(1, 24)
     changed = x.clone()
-    changed[:, SUBSAMPLING * 12 :] += 3.0
+    changed[:, 8 * 12 :] += 3.0
     lengths = torch.tensor([24])
     before, after = model(x, lengths, 4).log_probs, model(changed, lengths, 4).log_probs
     assert torch.equal(before[:, :24], after[:, :24])

@@ -16,11 +16,13 @@ import torch
 
 from vivavoce.cli.settings import apply_settings
 from vivavoce.data.manifest import Utterance, write_manifest
+from vivavoce.decoding.g2p import G2p
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 from vivavoce.recipes.asr_small import (
     Config,
     check,
+    disagreement,
     held_out_before,
     hold_out,
     hold_out_named,
@@ -99,6 +101,10 @@ def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:
     phones = Alphabet.phones()
     assert [phones.tokens[phone] for phone in spoken("cat", dictionary, phones)] == ["K", "AE", "T"]
     assert spoken("cat zyzzy", dictionary, phones) == ()
+    entries = [("cat", ["K", "AE1", "T"]), ("tack", ["T", "AE1", "K"]), ("act", ["AE1", "K", "T"])]
+    guesser = G2p.train(entries * 3, order=2)
+    assert spoken("cat tac", dictionary, phones, guesser)[:3] == spoken("cat", dictionary, phones)
+    assert len(spoken("cat tac", dictionary, phones, guesser)) > 3
 
 
 def test_mmi_comes_when_it_is_time() -> None:
@@ -183,3 +189,21 @@ def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
     assert held_out == ["0", "6"]
     left = sorted(path.suffix for path in (tmp_path / ".cache").iterdir())
     assert left == [".i16", ".i16", ".json", ".json"]  # what is trained on and what is watched; no half-written files
+
+
+def test_views_that_agree_have_no_disagreement_and_others_learn_from_each_other() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one, other = torch.randn(2, 3, 5, 4, generator=generator).log_softmax(dim=-1)
+    frames = torch.tensor([5, 3, 1, 5, 3, 1])
+    assert float(disagreement(torch.cat([one, one]), frames)) == pytest.approx(0.0, abs=1e-7)
+    both = torch.cat([one, other]).requires_grad_()
+    value = disagreement(both, frames)
+    expected = 0.0
+    for row, count in enumerate((5, 3, 1)):
+        for p, q in ((one, other), (other, one)):
+            expected += float((p[row, :count].exp() * (p[row, :count] - q[row, :count])).sum())
+    assert float(value.detach()) == pytest.approx(expected / (2 * 9), rel=1e-5)
+    value.backward()
+    assert both.grad is not None
+    assert (both.grad[:, :1] != 0).any()
+    assert (both.grad[2, 1:] == 0).all()  # behind its end

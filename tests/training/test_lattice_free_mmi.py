@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vivavoce.errors import DataError
-from vivavoce.training.lattice_free_mmi import PhoneTrigram, denominator, forward_backward, mmi_loss
+from vivavoce.training.lattice_free_mmi import PhoneTrigram, denominator, forward_backward, mmi_loss, replayed
 
 
 @pytest.fixture
@@ -154,3 +154,15 @@ def test_trigram_is_a_distribution_that_follows_counts() -> None:
     for wrong in ([(0, 1)], [(5,)], [()], []):
         with pytest.raises(DataError):
             PhoneTrigram.from_sequences(wrong, 4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_played_back_on_a_gpu_it_is_the_same() -> None:
+    trigram = PhoneTrigram.from_sequences([[1, 2, 3], [2, 2, 1]], 3)
+    table = trigram.table.cuda()
+    for seed in (0, 1):  # the second one is played back only
+        probs = torch.rand(2, 7, 4, generator=torch.Generator().manual_seed(seed)).cuda()
+        lengths = torch.tensor([7, 5 + seed]).cuda()
+        expected = forward_backward(probs, lengths, table)
+        for found, wanted in zip(replayed(probs, lengths, table), expected, strict=True):
+            torch.testing.assert_close(found, wanted)

@@ -24,7 +24,7 @@ from vivavoce.export.parity import Parity, compare
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import export_onnx
 from vivavoce.metrics.error_rate import error_rate
-from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims
+from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.alphabet import Alphabet
@@ -192,8 +192,8 @@ def _facts(
         "phones": Alphabet.phones().to_dict(),
         "model": {
             "file": "model.onnx",
-            "subsampling": SUBSAMPLING,
-            "outputs_per_frame": OUTPUTS_PER_FRAME,
+            "subsampling": d.subsampling,
+            "outputs_per_frame": d.outputs_per_frame,
             "layers": d.layers,
             "width": d.width,
             "left_frames": d.left_frames,

@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 
 from vivavoce.export.to_onnx import INPUTS
-from vivavoce.models.conformer_ctc import SUBSAMPLING, ConformerCTC, EncoderState
+from vivavoce.models.conformer_ctc import ConformerCTC, EncoderState
 
 Array = np.ndarray
 
@@ -29,9 +29,9 @@ def compare(model: ConformerCTC, path: str | Path, seed: int = 0, chunk_frames: 
     Two sequences of unequal length go together, so that masks and caches are exercised, and the whole is longer than
     the attention's memory.
     """
-    n = chunk_frames * chunks
+    n, group = chunk_frames * chunks, model.dims.subsampling
     rng = np.random.default_rng(seed)
-    steps = rng.standard_normal((2, SUBSAMPLING * n, model.dims.n_features)).cumsum(axis=1)
+    steps = rng.standard_normal((2, group * n, model.dims.n_features)).cumsum(axis=1)
     features = np.maximum(0.3 * steps - 5.0, -13.8).astype(np.float32)
     lengths = np.array([n, n - chunk_frames - 3])
     options = onnxruntime.SessionOptions()
@@ -44,7 +44,7 @@ def compare(model: ConformerCTC, path: str | Path, seed: int = 0, chunk_frames: 
     state: EncoderState | tuple[Array, ...] = model.initial_state(2)
     pieces = []
     for start in range(0, n, chunk_frames):
-        piece = features[:, SUBSAMPLING * start : SUBSAMPLING * (start + chunk_frames)]
+        piece = features[:, group * start : group * (start + chunk_frames)]
         log_probs, _, *following = _run(session, piece, np.clip(lengths - start, 0, chunk_frames), chunk_frames, state)
         pieces.append(log_probs)
         state = tuple(following)

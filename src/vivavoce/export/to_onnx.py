@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.errors import ModelError
-from vivavoce.models.conformer_ctc import SUBSAMPLING, ConformerCTC, EncoderState
+from vivavoce.models.conformer_ctc import ConformerCTC, EncoderState
 
 INPUTS = (
     "features",
@@ -76,14 +76,14 @@ def export_onnx(model: ConformerCTC, path: str | Path) -> Path:
     batch, n = 2, 16
     d = model.dims
     example = (
-        torch.randn(batch, SUBSAMPLING * n, d.n_features),
+        torch.randn(batch, d.subsampling * n, d.n_features),
         torch.tensor([n, n - 3]),
         torch.tensor([8]),
         *model.initial_state(batch),
     )
     b, frames = torch.export.Dim("batch"), torch.export.Dim("frames", min=1, max=4096)
     shapes = (
-        {0: b, 1: SUBSAMPLING * frames},
+        {0: b, 1: d.subsampling * frames},
         {0: b},
         None,
         {0: b},

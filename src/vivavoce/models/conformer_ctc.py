@@ -1,6 +1,6 @@
 """A convolution-and-attention encoder with two CTC outputs, whole-file and in chunks with the same weights.
 
-Top to bottom: dims, front end (8x subsampling), block (causal convolution, chunked attention, feed-forward),
+Top to bottom: dims, front end (subsampling), block (causal convolution, chunked attention, feed-forward),
 encoder, loss. It takes raw log-mel features, since the normalisation belongs to the weights; it knows nothing of
 audio, text or decoding.
 
@@ -9,8 +9,9 @@ Why it looks like this:
 - Every part sees the past, and attention besides sees the rest of its own chunk. So a file run in one call and the same
   file run chunk by chunk with carried state give the same numbers, and the chunk (the look-ahead) is an input, not a
   model.
-- Frames inside are 80 ms apart, which makes training on two CPU cores possible; but CTC over characters needs about 25
-  frames a second, so each encoder frame answers for two output frames.
+- Frames inside are 80 ms apart by default, which makes training on two CPU cores possible; but CTC over characters
+  needs about 25 frames a second, so each encoder frame answers for two output frames. `strides` and
+  `outputs_per_frame` make other choices.
 - A CTC over phones reads a middle layer, and its answer is fed back into the layers above (Nozaki and Komatsu 2021,
   arXiv:2104.02724): a small corpus teaches sounds sooner than spelling.
 
@@ -20,6 +21,7 @@ Sources: Conformer (arXiv:2005.08100), rotary positions (arXiv:2104.09864), chun
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -27,21 +29,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SUBSAMPLING = 8
-FRONT_FRAMES = 7  # three convolutions of width 3 and stride 2 reach 7 frames into the past of their group of 8
-OUTPUTS_PER_FRAME = 2
-
 
 @dataclass(frozen=True)
 class ConformerDims:
     """Everything that fixes the shapes of the weights; saved beside them.
 
-    `left_frames` is the attention's memory in encoder frames (80 ms), `convolution_frames` the past that the depthwise
-    convolution sees, `phone_layer` the number of blocks below the phone output that is fed back. With `final_phones`
-    the phones that are given out are read behind all blocks, by a third output.
+    `strides` are those of the front end's layers, and their product is the subsampling; each encoder frame answers for
+    `outputs_per_frame` output frames. `left_frames` is the attention's memory in encoder frames, `convolution_frames`
+    the past that the depthwise convolution sees, `phone_layer` the number of blocks below the phone output that is fed
+    back. With `final_phones` the phones that are given out are read behind all blocks, by a third output.
     """
 
     n_features: int = 80
+    strides: tuple[int, ...] = (2, 2, 2)
+    outputs_per_frame: int = 2
     width: int = 256
     layers: int = 6
     heads: int = 4
@@ -54,6 +55,22 @@ class ConformerDims:
     final_phones: bool = False
     dropout: float = 0.1
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strides", tuple(self.strides))  # lists come out of JSON
+
+    @property
+    def subsampling(self) -> int:
+        """Feature frames to an encoder frame."""
+        return math.prod(self.strides)
+
+    @property
+    def front_frames(self) -> int:
+        """How many feature frames the front end sees before its group: each of its layers reaches back by one."""
+        frames = 0
+        for stride in reversed(self.strides):
+            frames = frames * stride + 1
+        return frames
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -61,7 +78,7 @@ class ConformerDims:
 class EncoderState(NamedTuple):
     """What one stream remembers between chunks; all zeros at its start.
 
-    front: (B, 7, F) normalised features; attention: (layers, B, L, 2D) keys and values;
+    front: (B, front_frames, F) normalised features; attention: (layers, B, L, 2D) keys and values;
     convolution: (layers, B, K, D); seen: (B,) int64, how many frames of `attention` are real.
     """
 
@@ -72,8 +89,9 @@ class EncoderState(NamedTuple):
 
 
 class EncoderOutput(NamedTuple):
-    """log_probs: (B, 2n, V) characters; phone_log_probs, middle_phone_log_probs: (B, 2n, P), those of the last block
-    and of the one that feeds them back (the same where there is no other); state: for the next chunk, or None."""
+    """log_probs: (B, n * outputs_per_frame, V) characters; phone_log_probs, middle_phone_log_probs: the same of P,
+    those of the last block and of the one that feeds them back (the same where there is no other); state: for the next
+    chunk, or None."""
 
     log_probs: Tensor
     phone_log_probs: Tensor
@@ -81,26 +99,26 @@ class EncoderOutput(NamedTuple):
     state: EncoderState | None
 
 
-class HalvingLayer(nn.Module):
-    """A convolution of width 3 and stride 2 as one matrix product: (B, 2m+1, C) -> (B, m, D)."""
+class StridedLayer(nn.Module):
+    """A convolution one wider than its stride as one matrix product: (B, stride * m + 1, C) -> (B, m, D)."""
 
-    def __init__(self, width_in: int, width_out: int) -> None:
+    def __init__(self, width_in: int, width_out: int, stride: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(3 * width_in, width_out)
+        self.stride = stride
+        self.linear = nn.Linear((stride + 1) * width_in, width_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        pairs = x[:, :-1].unflatten(1, (-1, 2)).flatten(2)  # (B, m, 2C)
-        return F.silu(self.linear(torch.cat([pairs, x[:, 2::2]], dim=-1)))
+        groups = x[:, :-1].unflatten(1, (-1, self.stride)).flatten(2)  # (B, m, stride * C)
+        return F.silu(self.linear(torch.cat([groups, x[:, self.stride :: self.stride]], dim=-1)))
 
 
 class FrontEnd(nn.Module):
-    """Normalised log-mel at 100 frames a second -> D at 12.5: (B, 8n+7, F) -> (B, n, D)."""
+    """Normalised log-mel at 100 frames a second, subsampled: (B, subsampling * n + front_frames, F) -> (B, n, D)."""
 
     def __init__(self, dims: ConformerDims) -> None:
         super().__init__()
-        self.halve = nn.ModuleList(
-            [HalvingLayer(n, dims.width) for n in (dims.n_features, dims.width, dims.width)],
-        )
+        widths = (dims.n_features, *[dims.width] * (len(dims.strides) - 1))
+        self.halve = nn.ModuleList([StridedLayer(n, dims.width, s) for n, s in zip(widths, dims.strides, strict=True)])
         self.norm = nn.LayerNorm(dims.width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -228,13 +246,13 @@ class ConformerCTC(nn.Module):
         self.front = FrontEnd(dims)
         self.blocks = nn.ModuleList([ConformerBlock(dims) for _ in range(dims.layers)])
         self.phone_norm = nn.LayerNorm(dims.width)
-        self.phone_out = nn.Linear(dims.width, OUTPUTS_PER_FRAME * dims.phones)
-        self.phone_back = nn.Linear(OUTPUTS_PER_FRAME * dims.phones, dims.width, bias=False)
+        self.phone_out = nn.Linear(dims.width, dims.outputs_per_frame * dims.phones)
+        self.phone_back = nn.Linear(dims.outputs_per_frame * dims.phones, dims.width, bias=False)
         self.norm = nn.LayerNorm(dims.width)
-        self.out = nn.Linear(dims.width, OUTPUTS_PER_FRAME * dims.vocabulary)
+        self.out = nn.Linear(dims.width, dims.outputs_per_frame * dims.vocabulary)
         if dims.final_phones:
             self.final_phone_norm = nn.LayerNorm(dims.width)
-            self.final_phone_out = nn.Linear(dims.width, OUTPUTS_PER_FRAME * dims.phones)
+            self.final_phone_out = nn.Linear(dims.width, dims.outputs_per_frame * dims.phones)
 
     def set_normalisation(self, mean: Tensor, deviation: Tensor) -> None:
         """Fix the features' mean and standard deviation, (F,) each, measured on the training set."""
@@ -245,7 +263,7 @@ class ConformerCTC(nn.Module):
         """The state before the first chunk of `batch` streams."""
         d = self.dims
         return EncoderState(
-            torch.zeros(batch, FRONT_FRAMES, d.n_features, device=device),
+            torch.zeros(batch, d.front_frames, d.n_features, device=device),
             torch.zeros(d.layers, batch, d.left_frames, 2 * d.width, device=device),
             torch.zeros(d.layers, batch, d.convolution_frames, d.width, device=device),
             torch.zeros(batch, dtype=torch.int64, device=device),
@@ -257,16 +275,16 @@ class ConformerCTC(nn.Module):
         """Run n encoder frames.
 
         Args:
-            features: (B, 8n, F) raw log-mel; what stands behind an utterance's end is ignored.
+            features: (B, n * subsampling, F) raw log-mel; what stands behind an utterance's end is ignored.
             lengths: (B,) int64, valid encoder frames of each.
             chunk_frames: attention's chunk in encoder frames; n is a multiple of it unless this is the last call.
             state: from the call before, or None for whole utterances (no state is returned then).
         """
         d = self.dims
         x = (features - self.feature_mean) * self.feature_scale
-        front_past = x.new_zeros(x.shape[0], FRONT_FRAMES, d.n_features) if state is None else state.front
-        x = torch.cat([front_past, x], dim=1)  # (B, 8n+7, F)
-        next_front = x[:, -FRONT_FRAMES:]
+        front_past = x.new_zeros(x.shape[0], d.front_frames, d.n_features) if state is None else state.front
+        x = torch.cat([front_past, x], dim=1)  # (B, n * subsampling + front_frames, F)
+        next_front = x[:, -d.front_frames :]
         x = self.front(x)  # (B, n, D)
         batch, n = x.shape[0], x.shape[1]
         remembered = 0 if state is None else d.left_frames
@@ -285,10 +303,12 @@ class ConformerCTC(nn.Module):
             attention_next.append(attention_past)
             convolution_next.append(convolution_past)
             if number + 1 == d.phone_layer:
-                middle = split_frames(self.phone_out(self.phone_norm(x)), d.phones)
-                x = x + self.phone_back(middle.exp().unflatten(1, (-1, OUTPUTS_PER_FRAME)).flatten(2))
-        log_probs = split_frames(self.out(self.norm(x)), d.vocabulary)
-        phones = split_frames(self.final_phone_out(self.final_phone_norm(x)), d.phones) if d.final_phones else middle
+                middle = split_frames(self.phone_out(self.phone_norm(x)), d.outputs_per_frame)
+                x = x + self.phone_back(middle.exp().unflatten(1, (-1, d.outputs_per_frame)).flatten(2))
+        log_probs = split_frames(self.out(self.norm(x)), d.outputs_per_frame)
+        phones = middle
+        if d.final_phones:
+            phones = split_frames(self.final_phone_out(self.final_phone_norm(x)), d.outputs_per_frame)
         if state is None:
             return EncoderOutput(log_probs, phones, middle, None)
         next_seen = torch.clamp(seen + n, max=d.left_frames)
@@ -313,9 +333,9 @@ def chunk_mask(
     return ((near.unsqueeze(0) & real.unsqueeze(1)) | (key == query).unsqueeze(0)).unsqueeze(1)
 
 
-def split_frames(logits: Tensor, vocabulary: int) -> Tensor:
-    """(B, n, 2V) logits of two output frames each -> (B, 2n, V) log-probabilities, in float32."""
-    return F.log_softmax(logits.float().unflatten(-1, (OUTPUTS_PER_FRAME, vocabulary)).flatten(1, 2), dim=-1)
+def split_frames(logits: Tensor, outputs_per_frame: int) -> Tensor:
+    """(B, n, k * V) logits of k output frames each -> (B, n * k, V) log-probabilities, in float32."""
+    return F.log_softmax(logits.float().unflatten(-1, (outputs_per_frame, -1)).flatten(1, 2), dim=-1)
 
 
 def ctc_loss(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vivavoce.augment.chain import Chain, default_recognition_chain
+from vivavoce.augment.chain import default_recognition_chain
 from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.spec_augment import SpecAugment
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
 from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.decoding.ctc_greedy import ctc_greedy
+from vivavoce.decoding.g2p import G2p
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.errors import ConfigError, DataError, TrainingError
 from vivavoce.export.from_onnx import load_from_bundle, load_known
 from vivavoce.metrics.error_rate import error_rate
-from vivavoce.models.conformer_ctc import OUTPUTS_PER_FRAME, SUBSAMPLING, ConformerCTC, ConformerDims, ctc_loss
+from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims, ctc_loss
 from vivavoce.runtime.bundle import read_facts
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.normalize import normalize_for_training
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, Padding, SpeechBatch, SpeechBatches, feature_statistics
+from vivavoce.training.device_batches import PLAIN, DeviceAugmentation, DeviceSpeechBatches
 from vivavoce.training.lattice_free_mmi import PhoneTrigram, mmi_loss
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
 from vivavoce.training.muon import Muon
@@ -60,12 +62,17 @@ class Config:
     `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
     `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for `mmi_after` updates, and
     then by LF-MMI besides (training/lattice_free_mmi.py). `noisy_share` scales how often room, noise and narrow band
-    are applied.
+    are applied. On a GPU the batches are made there (training/device_batches.py).
+
+    `guesser` names a model of `recipes/g2p.py` for the words that the dictionary lacks; without one, utterances with
+    such words have no phone targets. With `consistency` above 0 every utterance is heard in two augmented views, whose
+    outputs learn from each other with that weight (on a GPU only).
     """
 
     manifests: tuple[str, ...] = ()
     run: str = "runs/asr-small"
     dictionary: str = "../shared/data/cmudict/cmudict.dict"
+    guesser: str = ""
     noise: str = "../shared/data/noise"
     cache: str = ".cache"
     initial: str = ""
@@ -85,7 +92,9 @@ class Config:
     weight_decay: float = 0.05
     clip_norm: float = 1.0
     average_decay: float = 0.998
+    character_weight: float = 1.0
     phone_weight: float = 0.5
+    consistency: float = 0.0
     final_phone_weight: float = 1.0
     mmi_after: int = 1000
     chunk_frames: tuple[int, ...] = (4, 8, 16, 32, 256, 256)
@@ -123,7 +132,7 @@ def main(config: Config) -> Path:
         kept = [number for number in kept for _ in range(times[number])]
         utterances, examples = [utterances[number] for number in kept], [examples[number] for number in kept]
         store = process.after_the_first(lambda: WaveformStore(utterances, config.features.sample_rate, config.cache))
-        padding = Padding(SUBSAMPLING, config.tail_frames, math.log(config.features.log_floor))
+        padding = Padding(config.dims.subsampling, config.tail_frames, math.log(config.features.log_floor))
         torch.manual_seed(config.seed)
         model = ConformerCTC(config.dims)
         if config.initial:
@@ -143,15 +152,8 @@ def main(config: Config) -> Path:
             world_size=process.world_size,
             short_first=config.short_first,
         )
-        masks = warp = None
-        if config.augment:
-            masks = SpecAugment(time_masks=config.time_masks, max_frequency_bins=config.frequency_bins)
-        if config.augment and config.vocal_tract:
-            warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
-        batches = SpeechBatches(
-            store, examples, sampler, config.speeds, config.features, padding, chain(config), masks, config.seed,
-            config.workers, warp,
-        )  # fmt: skip
+        make = batches_there if process.device.type == "cuda" else batches_here
+        batches = make(config, store, examples, sampler, padding, process.device)
         watch = Watch(model, trainee, watched, config, padding, process.device) if process.is_first else None
         loop = LoopConfig(
             updates=config.updates,
@@ -193,6 +195,8 @@ def check(config: Config) -> None:
         ("dims.heads", dims.heads, dims.heads >= 1 and dims.width % (2 * dims.heads) == 0,
          f"a number that shares out dims.width={dims.width} evenly, into even parts"),
         ("dims.phone_layer", dims.phone_layer, 1 <= dims.phone_layer <= dims.layers, f"1 to dims.layers={dims.layers}"),
+        ("consistency", config.consistency, not config.consistency or torch.cuda.is_available(),
+         "0 on a machine without a GPU: the second view would cost as much as twice the updates"),
         ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
          f"{config.features.num_features}, as many as `features` makes"),
     ):  # fmt: skip
@@ -258,12 +262,16 @@ def step_function(
         chunk = chunks[torch.randint(len(chunks), (1,))].to(process.device)
         with autocast(config.precision, process.device):
             output = wrapped(batch.features, batch.frames, chunk)
-        frames = OUTPUTS_PER_FRAME * batch.frames
+        frames = config.dims.outputs_per_frame * batch.frames
         characters = ctc_loss(output.log_probs, frames, batch.tokens, batch.token_lengths)
         phones = ctc_loss(output.middle_phone_log_probs, frames, batch.phones, batch.phone_lengths)
         count = batch.phone_lengths.sum().clamp(min=1)
         losses = {"characters": characters / batch.token_lengths.sum(), "phones": phones / count}
-        loss = losses["characters"] + config.phone_weight * losses["phones"]
+        loss = config.character_weight * losses["characters"] + config.phone_weight * losses["phones"]
+        if config.consistency:
+            both = [disagreement(values, frames) for values in (output.log_probs, output.phone_log_probs)]
+            losses["disagreement"] = sum(both, torch.zeros((), device=process.device))
+            loss = loss + config.consistency * losses["disagreement"]
         if trigram is not None:
             final = ctc_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths)
             losses["final_phones"] = final / count
@@ -279,12 +287,63 @@ def step_function(
     return step
 
 
-def chain(config: Config) -> Chain | None:
-    """The waveform augmentation, with noises of the training half only."""
-    if not config.augment:
-        return None
-    noises = NoiseLibrary.from_folder(config.noise, config.features.sample_rate)
-    return default_recognition_chain(noises, config.features.sample_rate, share=config.noisy_share)
+def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
+    """How far the two views of each utterance are apart: divergence a frame, each learning from the other as it is.
+
+    Args:
+        log_probs: (2B, T, V), rows i and B + i the views of one utterance.
+        frames: (2B,) valid frames.
+
+    Source: CR-CTC (Yao et al. 2025, arXiv:2410.05101).
+    """
+    one, other = log_probs.chunk(2)
+    total = torch.zeros((), device=log_probs.device)
+    valid = (torch.arange(log_probs.shape[1], device=log_probs.device) < frames[: len(one), None]).unsqueeze(-1)
+    for learner, teacher in ((one, other.detach()), (other, one.detach())):
+        total = total + (teacher.exp() * (teacher - learner) * valid).sum()
+    return total / (2 * valid.sum())
+
+
+def batches_here(
+    config: Config, store: WaveformStore, examples: Sequence[Example], sampler: BucketSampler, padding: Padding,
+    _device: torch.device,
+) -> SpeechBatches:  # fmt: skip
+    """Batches made on the CPU, with noises of the training half only."""
+    chain = masks = warp = None
+    if config.augment:
+        chain = default_recognition_chain(noises(config), config.features.sample_rate, share=config.noisy_share)
+        masks = SpecAugment(time_masks=config.time_masks, max_frequency_bins=config.frequency_bins)
+    if config.augment and config.vocal_tract:
+        warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
+    return SpeechBatches(
+        store, examples, sampler, config.speeds, config.features, padding, chain, masks, config.seed, config.workers,
+        warp,
+    )  # fmt: skip
+
+
+def batches_there(
+    config: Config, store: WaveformStore, examples: Sequence[Example], sampler: BucketSampler, padding: Padding,
+    device: torch.device,
+) -> DeviceSpeechBatches:  # fmt: skip
+    """The same, made on the device that trains."""
+    augmentation = PLAIN
+    if config.augment:
+        usual = DeviceAugmentation()
+        augmentation = replace(
+            usual, room_share=usual.room_share * config.noisy_share, noise_share=usual.noise_share * config.noisy_share,
+            band_share=usual.band_share * config.noisy_share, vocal_tract=config.vocal_tract,
+            time_masks=config.time_masks, max_frequency_bins=config.frequency_bins,
+        )  # fmt: skip
+    return DeviceSpeechBatches(
+        store, examples, sampler, config.speeds, config.features, padding, device,
+        noises(config) if augmentation.noise_share else None, augmentation, config.seed,
+        views=2 if config.consistency else 1,
+    )  # fmt: skip
+
+
+def noises(config: Config) -> NoiseLibrary:
+    """The training half of the noises."""
+    return NoiseLibrary.from_folder(config.noise, config.features.sample_rate)
 
 
 def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[int]]:
@@ -299,6 +358,7 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
     if not config.manifests:
         raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
     dictionary = PronouncingDictionary.load(config.dictionary)
+    guesser = G2p.load(config.guesser) if config.guesser else None
     characters, phones = Alphabet.characters(), Alphabet.phones()
     limit = max(config.bucket_seconds) * min(config.speeds)
     utterances, examples, times = [], [], []
@@ -311,7 +371,7 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
             text = normalize_for_training(utterance.text)
             if text and utterance.duration_seconds <= limit:
                 utterances.append(utterance)
-                examples.append(Example(tuple(characters.encode(text)), spoken(text, dictionary, phones)))
+                examples.append(Example(tuple(characters.encode(text)), spoken(text, dictionary, phones, guesser)))
                 times.append(count)
     if not utterances:
         raise DataError(
@@ -332,11 +392,15 @@ def path_and_times(manifest: str) -> tuple[str, int]:
     return path, int(count) if star else 1
 
 
-def spoken(text: str, dictionary: PronouncingDictionary, phones: Alphabet) -> tuple[int, ...]:
-    """Phone targets by each word's first pronunciation; none at all when a word is not in the dictionary."""
+def spoken(
+    text: str, dictionary: PronouncingDictionary, phones: Alphabet, guesser: G2p | None = None
+) -> tuple[int, ...]:
+    """Phone targets by each word's first pronunciation, or a guessed one; none at all when a word has neither."""
     ids: list[int] = []
     for word in text.split():
         pronunciations = dictionary.pronounce(word)
+        if not pronunciations and guesser is not None:
+            pronunciations = [guessed for guessed, _ in guesser.pronounce(word)]
         if not pronunciations:
             return ()
         ids += [phones.tokens.index(phone) for phone in pronunciations[0]]
@@ -428,7 +492,7 @@ class Watch:
             waveform = np.pad(waveform, (0, self.config.features.win_length - len(waveform)))
         log_mel = self.padding.pad(features(waveform, self.config.features))
         batch = torch.from_numpy(log_mel).unsqueeze(0).to(self.device)
-        frames = torch.tensor([len(log_mel) // SUBSAMPLING], device=self.device)
+        frames = torch.tensor([len(log_mel) // self.config.dims.subsampling], device=self.device)
         output = self.model(batch, frames, max(self.config.chunk_frames))
         result = ctc_greedy(output.log_probs[0].cpu().numpy(), 0)
         return Alphabet.characters().decode(result.token_ids)

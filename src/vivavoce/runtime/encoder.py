@@ -18,14 +18,13 @@ Array = NDArray[np.float32]
 CACHES = ("front_cache", "attention_cache", "convolution_cache", "seen_frames")
 INPUTS = ("features", "lengths", "chunk_frames", *CACHES)
 OUTPUTS = (CHARACTERS, *(f"next_{name}" for name in CACHES))
-FRONT_FRAMES = 7  # feature frames that the front end remembers
 
 
 @dataclass(frozen=True)
 class EncoderState:
     """What B streams remember between calls: the four caches of the graph.
 
-    front: (B, 7, F); attention: (layers, B, L, 2D); convolution: (layers, B, K, D); seen: (B,) int64.
+    front: (B, front frames, F); attention: (layers, B, L, 2D); convolution: (layers, B, K, D); seen: (B,) int64.
     """
 
     front: Array
@@ -54,16 +53,15 @@ class Encoder:
         """
         self.bundle = bundle
         self._session = open_session(bundle.model_path, threads, provider, optimization)
-        self._check(
-            {value.name: value.shape for value in self._session.get_inputs()},
-            {value.name: value.shape for value in self._session.get_outputs()},
-        )
+        inputs = {value.name: value.shape for value in self._session.get_inputs()}
+        self._check(inputs, {value.name: value.shape for value in self._session.get_outputs()})
+        self._front_frames = int(inputs["front_cache"][1])  # what the front end remembers is the graph's own affair
 
     def initial_state(self, batch: int = 1) -> EncoderState:
         """The state of B streams before their first frame."""
         model = self.bundle.model
         return EncoderState(
-            np.zeros((batch, FRONT_FRAMES, self.bundle.features.num_features), np.float32),
+            np.zeros((batch, self._front_frames, self.bundle.features.num_features), np.float32),
             np.zeros((model.layers, batch, model.left_frames, 2 * model.width), np.float32),
             np.zeros((model.layers, batch, model.convolution_frames, model.width), np.float32),
             np.zeros(batch, np.int64),

@@ -17,7 +17,7 @@ forward-backward of Rabiner 1989.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -123,7 +123,9 @@ class _Denominator(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, log_probs: Tensor, lengths: Tensor, table: Tensor) -> Tensor:
         with torch.autocast(log_probs.device.type, enabled=False):
-            totals, shares = forward_backward(log_probs.float().exp(), lengths, table, ctx.needs_input_grad[0])
+            probs, with_shares = log_probs.float().exp(), ctx.needs_input_grad[0]
+            run = replayed if probs.is_cuda and with_shares else forward_backward
+            totals, shares = run(probs, lengths, table)
         if shares is not None:
             ctx.save_for_backward(shares)
         ctx.dtype = log_probs.dtype
@@ -135,8 +137,44 @@ class _Denominator(torch.autograd.Function):
         return (shares * grads[0][:, None, None]).to(ctx.dtype), None, None
 
 
+class _Recording(NamedTuple):
+    graph: torch.cuda.CUDAGraph
+    inputs: tuple[Tensor, Tensor, Tensor]
+    outputs: tuple[Tensor, Tensor]
+
+
+_recordings: dict[tuple[int, ...], _Recording] = {}
+
+
+def replayed(probs: Tensor, lengths: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+    """`forward_backward` on a GPU: its thousands of small steps recorded once for each shape, and then played back.
+
+    Launched one by one they take longer than all the rest of an update.
+    """
+    shape = (probs.device.index, *probs.shape)
+    if shape not in _recordings:
+        inputs = (probs.clone(), lengths.clone(), table.clone())
+        first = next(iter(_recordings.values()), None)
+        stream = torch.cuda.Stream(probs.device)
+        stream.wait_stream(torch.cuda.current_stream(probs.device))
+        with torch.cuda.stream(stream):  # what is recorded must have run once: libraries prepare themselves
+            forward_backward(probs[:, :3], lengths.clamp(max=3), table, ragged=True)
+        torch.cuda.current_stream(probs.device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        # They run one after the other, and what they give is copied at once, so all may use one piece of memory.
+        with torch.cuda.graph(graph, pool=first.graph.pool() if first else None):
+            totals, shares = forward_backward(*inputs, ragged=True)
+        assert shares is not None
+        _recordings[shape] = _Recording(graph, inputs, (totals, shares))
+    graph, inputs, outputs = _recordings[shape]
+    for own, given in zip(inputs, (probs, lengths, table), strict=True):
+        own.copy_(given)
+    graph.replay()
+    return outputs[0].clone(), outputs[1].clone()
+
+
 def forward_backward(
-    probs: Tensor, lengths: Tensor, table: Tensor, with_shares: bool = True
+    probs: Tensor, lengths: Tensor, table: Tensor, with_shares: bool = True, ragged: bool | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """The second sum, and how much of it passes through each token of each frame.
 
@@ -144,6 +182,7 @@ def forward_backward(
         probs: (B, T, P+1) float32, at least 0, the blank first.
         lengths: (B,) how many of the T frames count.
         table: the trigram's.
+        ragged: whether `lengths` may differ from T; None: look, which on a GPU means to wait for it.
 
     Returns:
         (B,) natural logarithms, and (B, T, P+1) shares that add up to 1 in a frame that counts and are 0 behind.
@@ -158,7 +197,7 @@ def forward_backward(
     spoken = probs[:, :, 1:].permute(1, 2, 0).unsqueeze(-1).contiguous()
     silent = probs[:, :, 0].T[:, None, :, None].contiguous()
     counts = torch.arange(frames, device=probs.device)[:, None] < lengths  # (T, B)
-    running = bool(counts.all())
+    running = bool(counts.all()) if ragged is None else not ragged
 
     # [kind, v, b, u]: paths that end in phone v, or in blanks behind it, u being the phone before.
     state = probs.new_zeros(2, side, batch, side)

@@ -93,11 +93,11 @@ class Trainee:
         self.updates += 1
         decay = min(decay, self.updates / (self.updates + 10.0))  # young averages must not remember the random start
         with torch.no_grad():
-            for name, tensor in self.model.state_dict().items():
-                if tensor.is_floating_point():
-                    self.average[name].lerp_(tensor, 1.0 - decay)
-                else:
-                    self.average[name].copy_(tensor)
+            now = self.model.state_dict()
+            floats = [name for name, tensor in now.items() if tensor.is_floating_point()]
+            torch._foreach_lerp_([self.average[name] for name in floats], [now[name] for name in floats], 1.0 - decay)
+            for name in now.keys() - set(floats):
+                self.average[name].copy_(now[name])
         return norm
 
     def tensors(self) -> dict[str, Tensor]:

@@ -56,6 +56,10 @@ class WaveformStore:
         start = 0 if number == 0 else int(self._ends[number - 1])
         return self._samples[start : int(self._ends[number])].astype(np.float32) / SCALE
 
+    def all_samples(self) -> tuple[Array, Array]:
+        """All utterances' samples behind one another, (N,) int16 in the file's memory, and where each ends."""
+        return self._samples, self._ends
+
     def seconds(self) -> Array:
         """(count,) float64 durations as decoded, which a file's header may state wrongly."""
         return np.diff(self._ends, prepend=0) / self.sample_rate
