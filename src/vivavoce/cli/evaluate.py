@@ -20,6 +20,7 @@ from vivavoce.cli.recognition import (
     Jobs,
     ProviderName,
     Threads,
+    WordsFile,
     open_recognizer,
 )
 from vivavoce.errors import ConfigError, DataError, VivaError
@@ -46,6 +47,7 @@ def evaluate(
     ] = "markdown",
     decoder: DecoderName = "auto",
     hotwords: HotwordsFile = None,
+    words: WordsFile = None,
     chunk_frames: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Look-ahead in encoder frames; the bundle's own if not given."),
@@ -76,8 +78,10 @@ def evaluate(
 
     if form not in ("markdown", "json"):
         raise ConfigError(f"--format {form}: expected markdown or json.")
+    if record and (hotwords is not None or words is not None):
+        raise ConfigError("--record keeps what the bundle can do by itself; leave out --hotwords and --words.")
     utterances = choose(manifests, limit)
-    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, chunk_frames, gate=gate)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, chunk_frames, gate=gate, words=words)
     pairs: list[tuple[Utterance, str]] = []
     failures: list[VivaError] = []
     seconds, started = 0.0, time.process_time()

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from vivavoce.cli.recognition import ChangedBundle, TuneLimit, TuneManifests, show_tried
+from vivavoce.cli.recognition import BundleFolder, ChangedBundle, TuneLimit, TuneManifests, show_tried
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()
 def lexicon() -> None:
-    """Make lexicons, and put them into recognisers.
+    """Make lexicons, put them into recognisers, and ask how words sound.
 
     \b
+    viva lexicon pronounce kubernetes nginx > words.txt
     viva train g2p --set dictionary=cmudict.dict --set parts=0
     viva lexicon make cmudict.dict -o lexicon.txt.gz --words model.lm --guesser runs/g2p/model.g2p
     viva lexicon attach lexicon.txt.gz my-bundle --tune runs/asr-small/held-out.jsonl
@@ -67,6 +68,30 @@ def make(
         f"{output}: {len(found) - lacking:,} words, {lines:,} pronunciations; {guessed:,} words guessed, "
         f"{lacking:,} have none"
     )
+
+
+@app.command()
+def pronounce(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS", help="Of a-z and apostrophes.", show_default=False)],
+    bundle: BundleFolder = None,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, metavar="N", help="Guesses of a word that the lexicon lacks.")
+    ] = 2,
+) -> None:
+    """Show how a recogniser takes words to sound: lines for a file of --words, to be mended there.
+
+    \b
+    viva lexicon pronounce kubernetes nginx > words.txt
+    viva transcribe --words words.txt talk.mp3
+
+    What the lexicon has is not guessed. Two guesses are what a word without phones gets in a file of --words.
+    """
+    from vivavoce.runtime.bundle import load_bundle
+    from vivavoce.runtime.pronouncing import sounds_of
+
+    for sound in sounds_of(load_bundle(bundle), words, count):
+        source = "in the lexicon" if sound.guessed is None else f"guessed, {sound.guessed:.0%} sure"
+        print(f"{sound.word} {' '.join(sound.phones)}  # {source}")
 
 
 @app.command()

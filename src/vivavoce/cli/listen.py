@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vivavoce.cli.recognition import BundleFolder, DecoderName, Gate, HotwordsFile, ProviderName, open_recognizer
+from vivavoce.cli.recognition import (
+    BundleFolder,
+    DecoderName,
+    Gate,
+    HotwordsFile,
+    ProviderName,
+    WordsFile,
+    open_recognizer,
+)
 from vivavoce.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,6 +57,7 @@ def listen(
     bundle: BundleFolder = None,
     decoder: DecoderName = "auto",
     hotwords: HotwordsFile = None,
+    words: WordsFile = None,
     provider: ProviderName = "cpu",
     gate: Gate = True,
 ) -> None:
@@ -70,7 +79,7 @@ def listen(
         return
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: expected one of {', '.join(FORMATS)}.")
-    recognizer = open_recognizer(bundle, decoder, hotwords, provider, gate=gate)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, gate=gate, words=words)
     rate = recognizer.bundle.sample_rate
     stream = recognizer.create_stream(live_chunk_frames=early_frames(recognizer, early_ms))
     captions = Captions(form)

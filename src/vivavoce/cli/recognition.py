@@ -22,6 +22,10 @@ HotwordsFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Phrases that are likely to be said, one a line; a tab, a weight (4)."),
 ]
+WordsFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Words that the lexicon lacks, one a line; their phones behind them, if known."),
+]
 ProviderName = Annotated[
     str, typer.Option(metavar="NAME", help="What runs the model: cpu, cuda, tensorrt, coreml or openvino.")
 ]
@@ -49,10 +53,13 @@ def open_recognizer(
     threads: int = 1,
     chunk_frames: int | None = None,
     gate: bool = True,
+    words: Path | None = None,
 ) -> Recognizer:
     """The recogniser of these options."""
     from vivavoce.decoding.hotwords import Hotwords
+    from vivavoce.decoding.own_words import OwnWords
     from vivavoce.runtime.recognizer import Recognizer
 
     phrases = None if hotwords is None else Hotwords.load(hotwords)
-    return Recognizer(bundle, threads, chunk_frames, decoder, phrases, provider=provider, gate=gate)
+    own = None if words is None else OwnWords.load(words)
+    return Recognizer(bundle, threads, chunk_frames, decoder, phrases, provider=provider, gate=gate, words=own)

@@ -19,6 +19,7 @@ from vivavoce.cli.recognition import (
     Jobs,
     ProviderName,
     Threads,
+    WordsFile,
     open_recognizer,
 )
 from vivavoce.errors import AudioError, ConfigError, VivaError
@@ -53,6 +54,7 @@ def transcribe(
     bundle: BundleFolder = None,
     decoder: DecoderName = "auto",
     hotwords: HotwordsFile = None,
+    words: WordsFile = None,
     provider: ProviderName = "cpu",
     gate: Gate = True,
     threads: Threads = 1,
@@ -76,7 +78,7 @@ def transcribe(
     form = choose_form(form, output)
     paths, failures = expand(files)
     empty = len(failures)
-    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, gate=gate)
+    recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, gate=gate, words=words)
     sources: list[str | BinaryIO] = [sys.stdin.buffer if path == "-" else path for path in paths]
     results = Results(paths, output, form, len(paths) + empty)
     with listening(len(paths), lambda: _total_seconds(paths)) as progress:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,8 @@ import numpy as np
 from vivavoce.decoding.hotwords import BOUNDARY, HotState, Hotwords
 from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel, State
+from vivavoce.decoding.ngram_tables import UNK
+from vivavoce.decoding.own_words import LIKELIHOOD
 from vivavoce.decoding.word_scorer import LEAST_UNKNOWN, Weights
 from vivavoce.errors import ConfigError
 
@@ -73,8 +76,15 @@ class LexiconScorer:
         model: NgramModel | None = None,
         weights: Weights | None = None,
         hotwords: Hotwords | None = None,
+        own: Mapping[str, float] | None = None,
     ) -> None:
         """Words that the model does not know are scored as `<unk>`, and `weights.unknown` is added.
+
+        Args:
+            own: words with the natural logarithms of their likelihoods. Those that the model does not know, or takes to
+                be less likely, are scored as `<unk>`, of which each has its share; where the model still thinks more of
+                a word behind others, that counts. Hotwords that the model does not know get `own_words.LIKELIHOOD`: all
+                unknown words together, which is what `<unk>` stands for, are far likelier than any one of them.
 
         Raises:
             ConfigError: a hotword that the lexicon has no pronunciation of.
@@ -86,17 +96,40 @@ class LexiconScorer:
         w = self.weights
         self._fixed = tree.entry_log_probs + w.word
         self._ids = np.zeros(len(tree.words), np.int64)
+        self._shares: dict[int, float] = {}  # of `<unk>`, for words that the model knows as rarer; natural logarithms
         scores = self._fixed.copy()
         if model is not None:
             known = np.array([word in model for word in tree.words])
             self._ids = np.array([model.word_id(word) for word in tree.words], np.int64)
             unigrams = np.maximum(model.trie.log_probs[self._ids].astype(np.float64), LEAST_UNKNOWN)
-            self._fixed += np.where(known, 0.0, w.unknown)[tree.entry_words]
+            fixed = np.where(known, 0.0, w.unknown)
+            unknown = max(float(model.trie.log_probs[UNK]), LEAST_UNKNOWN)
+            for place, log_prob in self._own(hotwords, own or {}):
+                if not known[place]:
+                    fixed[place] = w.model * (log_prob - unknown)
+                elif log_prob > unigrams[place]:
+                    self._shares[place], unigrams[place] = log_prob - unknown, log_prob
+            self._fixed += fixed[tree.entry_words]
             scores = self._fixed + w.model * unigrams[tree.entry_words]
         if hotwords is not None:
             hot = {word: self._heat(hotwords.begin(), word)[0] for word in hotwords.words}
             scores = scores + np.array([hot.get(tree.words[word], 0.0) for word in tree.entry_words.tolist()])
         self.ahead = tree.best_ahead(scores)
+
+    def _own(self, hotwords: Hotwords | None, own: Mapping[str, float]) -> list[tuple[int, float]]:
+        """Places in the tree's words, and the logarithms of their likelihoods, of words that have one of their own."""
+        assert self.model is not None
+        wanted = {word: math.log(LIKELIHOOD) for word in hotwords.words if word not in self.model} if hotwords else {}
+        wanted.update(own)
+        return [(place, wanted[word]) for place, word in enumerate(self.tree.words) if word in wanted] if wanted else []
+
+    def _raised(self, log_prob: float, word: int, state: State) -> float:
+        """What the model says of a word, or, where that is more, what a user's likelihood of it says."""
+        share = self._shares.get(word)
+        if share is None:
+            return log_prob
+        assert self.model is not None
+        return max(log_prob, max(self.model.step(state, UNK)[0], LEAST_UNKNOWN) + share)
 
     def start(self) -> Context:
         """Before a text's first word."""
@@ -112,8 +145,9 @@ class LexiconScorer:
         for place, word in enumerate(words.tolist()):
             state, heat = context
             if self.model is not None:
-                log_prob, state = self.model.step(state, int(self._ids[word]))
-                gains[place] += self.weights.model * max(log_prob, LEAST_UNKNOWN)
+                log_prob, after = self.model.step(state, int(self._ids[word]))
+                gains[place] += self.weights.model * self._raised(max(log_prob, LEAST_UNKNOWN), word, state)
+                state = after
             if heat is not None:
                 bonus, heat = self._heat(heat, self.tree.words[word])
                 gains[place] += bonus

@@ -27,10 +27,11 @@ from vivavoce.decoding.lexicon_file import read_lexicon
 from vivavoce.decoding.lexicon_search import LexiconScorer
 from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.own_words import OwnWords
 from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.dsp.resample import resample
-from vivavoce.errors import AudioError, ConfigError, VivaError
+from vivavoce.errors import AudioError, ConfigError, TextError, VivaError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle, load_bundle
 from vivavoce.runtime.encoder import Encoder
@@ -44,7 +45,7 @@ File = str | os.PathLike[str] | BinaryIO
 Heard = Callable[[float], None]
 STRETCH_FRAMES = 256  # encoder frames computed in one call for files, about 20 s
 BLOCK_SECONDS = 10.0
-GUESSES = 2  # pronunciations of a hotword that the lexicon lacks
+GUESSES = 2  # pronunciations of a word that the lexicon lacks
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Recognizer:
         provider: str = "cpu",
         optimization: str = "all",
         gate: bool = True,
+        words: OwnWords | None = None,
     ) -> None:
         """Open a bundle.
 
@@ -88,18 +90,24 @@ class Recognizer:
             hotwords: phrases that are likely to be said; for the decoders "words" and "lexicon".
             weights: of the language model and of each word; None for the bundle's own.
             gate: whether the bundle's voice activity detector, if it has one, keeps what is no speech from the decoder.
+            words: words that join the bundle's lexicon; for the decoder "lexicon", which "auto" then is.
             provider, optimization: where and how onnxruntime runs the graph, see `runtime.session`.
 
         Raises:
             ModelError: the bundle cannot be used.
-            ConfigError: threads or chunk_frames below 1, an unknown decoder, provider or optimization, or hotwords for
-                a decoder that has no use for them.
+            ConfigError: threads or chunk_frames below 1, an unknown decoder, provider or optimization, or hotwords or
+                words for a decoder that has no use for them.
+            TextError: one of the words has a phone that the bundle's model lacks, or nobody knows how it sounds.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.chunk_frames = self.bundle.model.chunk_frames if chunk_frames is None else chunk_frames
+        if words is not None:
+            if decoder not in ("auto", "lexicon"):
+                raise ConfigError(f"words were given, which the decoder {decoder!r} has no use for; use 'lexicon'.")
+            decoder = "lexicon"
         tree = None
         if self.bundle.lexicon is not None and decoder in ("auto", "lexicon"):
-            tree = open_lexicon(self.bundle, hotwords.words if hotwords is not None else ())
+            tree = open_lexicon(self.bundle, hotwords.words if hotwords is not None else (), words)
         if decoder == "auto":
             if tree is not None and (hotwords is None or hotwords.words.issubset(tree.words)):
                 decoder = "lexicon"
@@ -113,8 +121,9 @@ class Recognizer:
             self._scorer = _make_scorer(self.bundle, hotwords, weights)
         elif decoder == "lexicon":
             if tree is None:
-                raise ConfigError(f"{self.bundle.folder} has no lexicon; attach one, or use another decoder.")
-            self._scorer = make_lexicon_scorer(self.bundle, tree, hotwords, weights)
+                remedy = "attach one, or use another decoder" if words is None else "words need one that they can join"
+                raise ConfigError(f"{self.bundle.folder} has no lexicon; {remedy}.")
+            self._scorer = make_lexicon_scorer(self.bundle, tree, hotwords, weights, words)
         self._stretch_chunks = max(1, STRETCH_FRAMES // max(1, self.chunk_frames))
         self._encoder = Encoder(self.bundle, threads, provider, optimization)
         self._detector: ActivityModel | None = None
@@ -273,31 +282,53 @@ def open_language_model(bundle: Bundle) -> NgramModel | None:
     return NgramModel.load(bundle.folder / spec.file) if spec is not None else None
 
 
-def open_lexicon(bundle: Bundle, words: Collection[str] = ()) -> LexiconTree:
+def open_lexicon(bundle: Bundle, words: Collection[str] = (), own: OwnWords | None = None) -> LexiconTree:
     """The pronunciations of a bundle's lexicon; there must be one.
 
     Args:
         words: others that are wanted, too: the likeliest two guesses for each, where the bundle can guess.
+        own: a user's, with the pronunciations that they were given, besides the lexicon's; guesses where there are
+            neither.
+
+    Raises:
+        TextError: one of `own` is written with other phones than the bundle's, or nobody knows how it sounds.
     """
     assert bundle.lexicon is not None
     assert bundle.phones is not None
     said = read_lexicon(bundle.folder / bundle.lexicon.file, bundle.phones)
-    lacking = sorted(set(words) - {one.word for one in said}) if words else []
+    wanted = set(words)
+    if own is not None:
+        said += own.pronunciations(bundle.phones)
+        wanted |= own.log_probs.keys()
+    lacking = sorted(wanted - {one.word for one in said}) if wanted else []
     if lacking and bundle.lexicon.guesser:
         guesser = G2p.load(bundle.folder / bundle.lexicon.guesser)
         number = {phone: token for token, phone in enumerate(bundle.phones.tokens)}
         for word in lacking:
-            for phones, prob in guesser.pronounce(word, GUESSES):
+            try:
+                guesses = guesser.pronounce(word, GUESSES)
+            except TextError as error:
+                raise TextError(f"{own.where(word) if own else ''}{error}") from None
+            for phones, prob in guesses:
                 said.append(Pronunciation(word, tuple([number[phone] for phone in phones]), math.log(prob)))
+    elif own is not None and (silent := [word for word in lacking if word in own.log_probs]):
+        raise TextError(
+            f"{own.where(silent[0])}{silent[0]} has no phones, and {bundle.folder} has no model that guesses them; "
+            "write them behind the word."
+        )
     return LexiconTree(said, len(bundle.phones))
 
 
 def make_lexicon_scorer(
-    bundle: Bundle, tree: LexiconTree, hotwords: Hotwords | None = None, weights: Weights | None = None
+    bundle: Bundle,
+    tree: LexiconTree,
+    hotwords: Hotwords | None = None,
+    weights: Weights | None = None,
+    own: OwnWords | None = None,
 ) -> LexiconScorer:
-    """What scores the words of a lexicon: the bundle's language model, if it has one, and the hotwords."""
+    """What scores the words of a lexicon: the bundle's language model, if it has one, the hotwords, a user's words."""
     weights = weights or (bundle.lexicon.weights if bundle.lexicon else None)
-    return LexiconScorer(tree, open_language_model(bundle), weights, hotwords)
+    return LexiconScorer(tree, open_language_model(bundle), weights, hotwords, own.log_probs if own else None)
 
 
 def _cut(blocks: Iterator[Array], segment: Segment, sample_rate: int) -> Iterator[Array]:
