@@ -150,9 +150,9 @@ def test_ctc_loss_against_all_paths() -> None:
         collapsed = [t for i, t in enumerate(path) if t and (i == 0 or path[i - 1] != t)]
         if collapsed == [1, 2]:
             total = np.logaddexp(total, sum(float(log_probs[0, i, t]) for i, t in enumerate(path)))
-    loss = ctc_loss(log_probs, torch.tensor([4]), torch.tensor([[1, 2]]), torch.tensor([2]))
+    loss = ctc_loss(log_probs, torch.tensor([4]), torch.tensor([[1, 2]]), torch.tensor([2])).sum()
     assert float(loss) == pytest.approx(-total, abs=1e-5)
-    assert float(ctc_loss(log_probs, torch.tensor([4]), torch.tensor([[1, 1, 1]]), torch.tensor([3]))) == 0.0
+    assert float(ctc_loss(log_probs, torch.tensor([4]), torch.tensor([[1, 1, 1]]), torch.tensor([3])).sum()) == 0.0
 
 
 def test_one_batch_is_learned() -> None:
@@ -163,8 +163,8 @@ def test_one_batch_is_learned() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(150):
         output = model(x, lengths, 4)
-        loss = ctc_loss(output.log_probs, 2 * lengths, targets, counts)
-        loss = loss + ctc_loss(output.phone_log_probs, 2 * lengths, targets, counts)
+        loss = ctc_loss(output.log_probs, 2 * lengths, targets, counts).sum()
+        loss = loss + ctc_loss(output.phone_log_probs, 2 * lengths, targets, counts).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -179,9 +179,9 @@ def test_an_unknown_target_teaches_nothing() -> None:
     """Without tokens the target is unknown, not silence: a pull towards blank would unlearn the others."""
     log_probs = torch.randn(2, 6, 5).log_softmax(-1).requires_grad_()
     frames, targets = torch.tensor([6, 6]), torch.tensor([[1, 2], [0, 0]])
-    loss = ctc_loss(log_probs, frames, targets, torch.tensor([2, 0]))
+    loss = ctc_loss(log_probs, frames, targets, torch.tensor([2, 0])).sum()
     loss.backward()
     assert log_probs.grad is not None
     assert float(log_probs.grad[1].abs().max()) == 0.0
     alone = ctc_loss(log_probs[:1], frames[:1], targets[:1], torch.tensor([2]))
-    torch.testing.assert_close(loss, alone)
+    torch.testing.assert_close(loss, alone.sum())

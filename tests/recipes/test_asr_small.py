@@ -116,9 +116,10 @@ def test_mmi_comes_when_it_is_time() -> None:
     examples = [Example((3, 4, 1, 5), (1, 2, 3)), Example((7, 8), ())]
     tokens, token_lengths = pad_targets([example.tokens for example in examples])
     phones, phone_lengths = pad_targets([example.phones for example in examples])
+    lengths = (torch.tensor([12, 9]), token_lengths, phone_lengths)
     batch = SpeechBatch(
-        torch.randn(2, 96, 80), torch.tensor([12, 9]), tokens, token_lengths, phones, phone_lengths, 2.0, {}
-    )
+        torch.randn(2, 96, 80), lengths[0], tokens, token_lengths, phones, phone_lengths, 2.0, {}, lengths
+    )  # fmt: skip
     with distributed.join("cpu") as process:
         step = step_function(model, config, process, trainee, examples)  # type: ignore[arg-type]
         before = step(batch)

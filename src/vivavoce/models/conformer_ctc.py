@@ -339,10 +339,11 @@ def split_frames(logits: Tensor, outputs_per_frame: int) -> Tensor:
 
 
 def ctc_loss(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-    """Connectionist temporal classification, summed over the batch; blank is 0.
+    """Connectionist temporal classification, (B,); blank is 0.
 
     Args:
-        log_probs: (B, T, V). frames: (B,) valid output frames. targets: (B, U) padded. target_lengths: (B,).
+        log_probs: (B, T, V). frames: (B,) valid output frames. targets: (B, U) padded. target_lengths: (B,). The two
+            lengths may lie on another device; on the CPU, nothing waits for them.
 
     An utterance whose tokens do not fit its frames contributes nothing rather than an infinity. One without tokens has
     an unknown target (a word that the dictionary lacks), not an empty one, and contributes nothing either.
@@ -351,4 +352,4 @@ def ctc_loss(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths:
     losses = F.ctc_loss(
         log_probs.transpose(0, 1), targets, frames, target_lengths, blank=0, reduction="none", zero_infinity=True
     )
-    return torch.where(target_lengths > 0, losses, 0.0).sum()
+    return torch.where((target_lengths > 0).to(losses.device, non_blocking=True), losses, 0.0)

@@ -263,8 +263,10 @@ def step_function(
         with autocast(config.precision, process.device):
             output = wrapped(batch.features, batch.frames, chunk)
         frames = config.dims.outputs_per_frame * batch.frames
-        characters = ctc_loss(output.log_probs, frames, batch.tokens, batch.token_lengths)
-        phones = ctc_loss(output.middle_phone_log_probs, frames, batch.phones, batch.phone_lengths)
+        host_frames, host_tokens, host_phones = batch.on_host
+        host_frames = config.dims.outputs_per_frame * host_frames
+        characters = ctc_loss(output.log_probs, host_frames, batch.tokens, host_tokens).sum()
+        phones = ctc_loss(output.middle_phone_log_probs, host_frames, batch.phones, host_phones).sum()
         count = batch.phone_lengths.sum().clamp(min=1)
         losses = {"characters": characters / batch.token_lengths.sum(), "phones": phones / count}
         loss = config.character_weight * losses["characters"] + config.phone_weight * losses["phones"]
@@ -273,12 +275,12 @@ def step_function(
             losses["disagreement"] = sum(both, torch.zeros((), device=process.device))
             loss = loss + config.consistency * losses["disagreement"]
         if trigram is not None:
-            final = ctc_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths)
-            losses["final_phones"] = final / count
+            said = ctc_loss(output.phone_log_probs, host_frames, batch.phones, host_phones)
+            losses["final_phones"] = said.sum() / count
             share = 1.0
             if trainee.updates >= config.mmi_after:
-                mmi = mmi_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths, trigram).sum()
-                losses["mmi"] = mmi / count
+                mmi = mmi_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths, trigram, said)
+                losses["mmi"] = mmi.sum() / count
                 loss = loss + config.final_phone_weight * losses["mmi"]
                 share = CTC_BESIDE_MMI
             loss = loss + config.final_phone_weight * share * losses["final_phones"]

@@ -37,7 +37,11 @@ class Example:
 
 @dataclass
 class SpeechBatch:
-    """features (B, 8n, F), frames (B,) encoder frames, tokens (B, U), phones (B, W), their lengths (B,) each."""
+    """features (B, 8n, F), frames (B,) encoder frames, tokens (B, U), phones (B, W), their lengths (B,) each.
+
+    `on_host` holds the three lengths (frames, tokens, phones) beside the processor, wherever the rest is: CTC asks for
+    them there, and would wait for the device.
+    """
 
     features: Tensor
     frames: Tensor
@@ -47,11 +51,14 @@ class SpeechBatch:
     phone_lengths: Tensor
     audio_seconds: float
     position: dict[str, Any]
+    on_host: tuple[Tensor, Tensor, Tensor]
 
     def to(self, device: torch.device) -> SpeechBatch:
         """The same batch with its tensors on a device."""
         moved = {k: v.to(device, non_blocking=True) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return SpeechBatch(**moved, audio_seconds=self.audio_seconds, position=self.position)
+        return SpeechBatch(
+            **moved, audio_seconds=self.audio_seconds, position=self.position, on_host=self.on_host
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,15 +126,17 @@ class SpeechBatches:
         examples = [self.examples[item // len(self.speeds)] for item in items]
         tokens, token_lengths = pad_targets([example.tokens for example in examples])
         phones, phone_lengths = pad_targets([example.phones for example in examples])
+        frames = torch.tensor([len(log_mel) // group for log_mel, _ in made])
         return SpeechBatch(
             torch.from_numpy(batch),
-            torch.tensor([len(log_mel) // group for log_mel, _ in made]),
+            frames,
             tokens,
             token_lengths,
             phones,
             phone_lengths,
             sum(seconds for _, seconds in made),
             position,
+            (frames, token_lengths, phone_lengths),
         )
 
     def example(self, item: int, epoch: int) -> tuple[Array, float]:

@@ -99,6 +99,7 @@ class DeviceSpeechBatches:
         self._samples = torch.tensor(samples, device=device)
         self._tokens = _targets([example.tokens for example in examples], device)
         self._phones = _targets([example.phones for example in examples], device)
+        self._counts = [lengths.cpu().numpy() for _, lengths in (self._tokens, self._phones)]
         spread = augmentation.vocal_tract
         factors = np.linspace(1.0 - spread, 1.0 + spread, augmentation.factors) if spread else np.ones(1)
         self._factors = len(factors)
@@ -168,6 +169,8 @@ class DeviceSpeechBatches:
             log_mel = self._band(log_mel, random).clamp_(min=self.config.log_floor).log_()
             views.append(self._masked(log_mel, frame_counts, random))
         encoder_frames = (frame_counts + self.padding.tail_frames + group - 1) // group
+        on_host = (-(-(frames + self.padding.tail_frames) // group), *(sizes[utterances] for sizes in self._counts))
+        host_frames, host_tokens, host_phones = (torch.from_numpy(sizes).repeat(self.views) for sizes in on_host)
         chosen = self._on_device(utterances).repeat(self.views)
         (tokens, token_lengths), (phones, phone_lengths) = (
             (targets[chosen], sizes[chosen]) for targets, sizes in (self._tokens, self._phones)
@@ -181,6 +184,7 @@ class DeviceSpeechBatches:
             phone_lengths,
             float((counts / np.array(self.speeds)[speeds]).sum() / rate) * self.views,
             position,
+            (host_frames, host_tokens, host_phones),
         )
 
     def _on_device(self, values: np.ndarray) -> Tensor:

@@ -94,11 +94,17 @@ def _interpolated(counts: np.ndarray, lower: np.ndarray) -> np.ndarray:
 
 
 def mmi_loss(
-    log_probs: Tensor, lengths: Tensor, tokens: Tensor, token_lengths: Tensor, trigram: PhoneTrigram
+    log_probs: Tensor,
+    lengths: Tensor,
+    tokens: Tensor,
+    token_lengths: Tensor,
+    trigram: PhoneTrigram,
+    said: Tensor | None = None,
 ) -> Tensor:
     """(B,) losses, never below 0 but for rounding.
 
     Args:
+        said: (B,) the CTC losses of the same, 0 where they do not fit, if they are there already.
         log_probs: (B, T, P+1) of a log-softmax, the blank first.
         lengths: (B,) frames of each utterance.
         tokens: (B, U) phones, 1 to P.
@@ -106,7 +112,10 @@ def mmi_loss(
 
     An utterance without phones, or with fewer frames than its phones need, counts 0 and has no gradient.
     """
-    said = F.ctc_loss(log_probs.transpose(0, 1), tokens, lengths, token_lengths, reduction="none", zero_infinity=True)
+    if said is None:
+        said = F.ctc_loss(
+            log_probs.transpose(0, 1), tokens, lengths, token_lengths, reduction="none", zero_infinity=True
+        )
     possible = (token_lengths > 0) & (said > 0)
     loss = said - trigram.log_prob(tokens, token_lengths) + denominator(log_probs, lengths, trigram)
     return torch.where(possible, loss, 0.0)
@@ -193,6 +202,7 @@ def forward_backward(
     back = step.transpose(1, 2).contiguous()  # [v, w, u]
     itself = torch.diagonal(step, dim1=0, dim2=2).T.unsqueeze(1)  # [v, 1, u]: the same phone again
     at = torch.arange(phones, device=probs.device)
+    elsewhere = 1.0 - torch.eye(side, phones, device=probs.device).unsqueeze(1)  # [v, 1, w]: w is another phone than v
     # (T, P, B, 1) and (T, 1, B, 1): tokens first, as in the states.
     spoken = probs[:, :, 1:].permute(1, 2, 0).unsqueeze(-1).contiguous()
     silent = probs[:, :, 0].T[:, None, :, None].contiguous()
@@ -201,7 +211,7 @@ def forward_backward(
 
     # [kind, v, b, u]: paths that end in phone v, or in blanks behind it, u being the phone before.
     state = probs.new_zeros(2, side, batch, side)
-    state[1, phones, :, phones] = 1.0
+    state[1, phones, :, phones].fill_(1.0)
     totals = probs.new_zeros(batch)
     alphas = probs.new_empty(frames if with_shares else 0, *state.shape)
     for t in range(frames):
@@ -211,7 +221,7 @@ def forward_backward(
         arriving[at, :, at] = (state[1, :phones] * itself).sum(dim=-1)
         following = torch.empty_like(state)
         torch.mul(arriving.permute(2, 1, 0) + state[0, :phones], spoken[t], out=following[0, :phones])
-        following[0, phones] = 0.0
+        following[0, phones].zero_()
         torch.mul(either, silent[t], out=following[1])
         scale = following.sum(dim=(0, 1, 3))
         following /= scale[:, None]
@@ -241,7 +251,7 @@ def forward_backward(
         blanks = beta[1] * silent[t]
         leaving = coming.permute(2, 1, 0).contiguous()  # [v, b, w]
         again = leaving[at, :, at].unsqueeze(-1).clone()  # (P, B, 1)
-        leaving[at, :, at] = 0.0
+        leaving.mul_(elsewhere)
         torch.add(torch.bmm(leaving, back), blanks, out=before[0])
         before[1] = before[0]
         before[0, :phones] += coming

@@ -174,17 +174,20 @@ def run(
     started = saved = time.monotonic()
     broken = 0
     stream: Iterator[Any] = iter(batches)
+    batch = next(stream) if trainee.updates < config.updates else None
     position: dict[str, Any] | None = None
     trainee.model.train()
     with _progress(process, config.updates, trainee.updates) as tick:
         while trainee.updates < config.updates and not _time_is_up(started, config.stop_after_seconds, process):
             for number in range(config.accumulate):
-                batch = next(stream)
+                assert batch is not None
                 position = batch.position
                 _seed(config.seed, trainee.updates, number, process.rank)
                 values = step(batch)
                 (values["loss"] / config.accumulate).backward()
-                meter.add({name: float(value.detach()) for name, value in values.items()}, batch.audio_seconds)
+                meter.add({name: value.detach() for name, value in values.items()}, batch.audio_seconds)
+                # Before anything waits for the device: it makes the next batch while the gradients are looked at.
+                batch = next(stream)
             norm = trainee.update(config.clip_norm, config.average_decay)
             broken = broken + 1 if not math.isfinite(norm) else 0
             if broken == 3:
@@ -242,19 +245,24 @@ class _Meter:
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self.last: dict[str, float] = {}
+        self._last: dict[str, Tensor] = {}
         self._reset()
 
     def _reset(self) -> None:
-        self.sums: dict[str, float] = {}
+        self.sums: dict[str, Tensor] = {}
         self.count = 0
         self.audio_seconds = 0.0
         self.since = time.monotonic()
 
-    def add(self, values: dict[str, float], audio_seconds: float) -> None:
-        self.last = values
+    @property
+    def last(self) -> dict[str, float]:
+        """The values of the last batch; to ask means to wait for the device."""
+        return {name: float(value) for name, value in self._last.items()}
+
+    def add(self, values: dict[str, Tensor], audio_seconds: float) -> None:
+        self._last = values
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
         self.count += 1
         self.audio_seconds += audio_seconds * self.process.world_size
 
@@ -263,7 +271,7 @@ class _Meter:
         return self.audio_seconds / max(1e-9, time.monotonic() - self.since)
 
     def flush(self) -> dict[str, float]:
-        means = {name: self.process.mean(value / self.count) for name, value in self.sums.items()}
+        means = {name: self.process.mean(float(value) / self.count) for name, value in self.sums.items()}
         values = {**{k: round(v, 5) for k, v in means.items()}, "audio_hours_per_hour": round(self.speed, 1)}
         self._reset()
         return values
@@ -290,6 +298,8 @@ class _progress:  # noqa: N801 - a context manager used as a function
         return self._tick
 
     def _tick(self, updates: int, meter: _Meter) -> None:
+        if self.bar.disable:
+            return
         loss = meter.last.get("loss", math.nan)
         self.bar.update(self.task, completed=updates, description=f"loss {loss:.3f}, {meter.speed:.0f} h/h")
 
