@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from vivavoce.decoding.lexicon_search import LexiconScorer, LexiconSearch, lexicon_search
+from vivavoce.decoding.hotwords import Hotwords
+from vivavoce.decoding.lexicon_scorer import LexiconScorer, members
+from vivavoce.decoding.lexicon_search import LexiconSearch, lexicon_search, likeliest
 from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
@@ -29,12 +31,16 @@ SAID = (
 WEIGHTS = Weights(model=0.8, end=0.5, word=0.3, unknown=0.0)
 
 
-@pytest.fixture(scope="module")
-def model() -> NgramModel:
+def trained(order: int) -> NgramModel:
     rng = np.random.default_rng(0)
     sentences = [[str(word) for word in rng.choice(["a", "ab", "abba", "b", "cab", "x"], 5)] for _ in range(60)]
     text = number_words(sentences)
-    return NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, 4), [0, 0, 0, 0]).tables)
+    return NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, order), [0] * order).tables)
+
+
+@pytest.fixture(scope="module")
+def model() -> NgramModel:
+    return trained(4)
 
 
 def posteriors(frames: int, seed: int) -> np.ndarray:
@@ -43,7 +49,11 @@ def posteriors(frames: int, seed: int) -> np.ndarray:
 
 
 def every_text(
-    log_probs: np.ndarray, model: NgramModel | None, weights: Weights, said: Sequence[Pronunciation] = SAID
+    log_probs: np.ndarray,
+    model: NgramModel | None,
+    weights: Weights,
+    said: Sequence[Pronunciation] = SAID,
+    hot: dict[str, float] | None = None,
 ) -> dict[tuple[str, ...], float]:
     """Words -> the sum over all pronunciations and paths, by trying them all."""
     by_tokens: dict[tuple[int, ...], float] = {}
@@ -62,6 +72,8 @@ def every_text(
                     log_prob, state = model.step(state, model.word_id(word))
                     score += weights.model * max(log_prob, -16.0) + (weights.unknown if word not in model else 0.0)
                 score += weights.end * model.end(state)
+            text = f" {'  '.join(words)} "
+            score += sum(worth * text.count(f" {phrase.replace(' ', '  ')} ") for phrase, worth in (hot or {}).items())
             found[words] = found.get(words, 0.0) + probability * math.exp(score)
         for one in said:
             if tokens[: len(one.token_ids)] == one.token_ids:
@@ -93,6 +105,23 @@ def test_every_path_is_summed(model: NgramModel, with_model: bool, seed: int) ->
     assert found[0].log_score >= math.log(expected[tuple(found[0].text.split())]) - 1e-9
 
 
+@pytest.mark.parametrize("hot", [None, {"cab": 2.0, "a b": 1.5, "b": 0.5}])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_every_path_is_summed_behind_all_that_may_be_remembered(order: int, hot: dict[str, float] | None) -> None:
+    """Contexts that are equal are one, whether they hold words, hotwords under way, or nothing."""
+    used = trained(order) if order else None
+    log_probs = posteriors(6, 20 + order)
+    scorer = LexiconScorer(LexiconTree(SAID, 4), used, WEIGHTS, Hotwords(hot) if hot else None)
+    found = lexicon_search(log_probs, scorer, **WIDE)
+    total = math.log(sum(every_text(log_probs, used, WEIGHTS, hot=hot).values()))
+    assert np.logaddexp.reduce([one.log_score for one in found]) == pytest.approx(total, abs=1e-9)
+    search = LexiconSearch(scorer, **WIDE)
+    search.accept(log_probs)
+    contexts = [search._ends.context(number) for number in set(search._state.tolist())]
+    assert len(set(contexts)) == len(contexts)
+    assert [search._ends.number(context) for context in contexts] == list(set(search._state.tolist()))
+
+
 def test_histories_that_matter_are_kept_apart(model: NgramModel) -> None:
     """Two words at most: the model remembers both, so that every text has a score of its own."""
     said = [one for one in SAID if len(one.token_ids) > 1]
@@ -116,6 +145,42 @@ def test_cuts_leave_no_trace(model: NgramModel) -> None:
             search.accept(piece)
             search.hypotheses()
         assert search.hypotheses() == whole
+
+
+def test_forks_go_on_by_themselves(model: NgramModel) -> None:
+    scorer = LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS)
+    begin, one, other = posteriors(10, 6), posteriors(10, 7), posteriors(10, 8)
+    search = LexiconSearch(scorer)
+    search.accept(begin)
+    fork = search.fork()
+    fork.accept(one)
+    fork.hypotheses()
+    search.accept(other)
+    assert search.hypotheses() == lexicon_search(np.concatenate([begin, other]), scorer)
+    assert fork.hypotheses() == lexicon_search(np.concatenate([begin, one]), scorer)
+
+
+def test_few_readings_are_the_likeliest(model: NgramModel) -> None:
+    scorer = LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS)
+    search = LexiconSearch(scorer)
+    search.accept(posteriors(20, 11))
+    for ends in (True, False):
+        every, few = search.hypotheses(ends), search.hypotheses(ends, 5)
+        assert few[0].words == every[0].words
+        assert {one.text for one in few} <= {one.text for one in every}
+        assert 1 <= len(few) <= 5
+    assert search.hypotheses(True)[0].log_score != search.hypotheses(False)[0].log_score
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_no_more_hypotheses_than_the_beam_holds(size: int) -> None:
+    """Without a model, words of one sound and as many tokens are equally likely."""
+    said = [Pronunciation(name, (token, 3)) for token in (1, 2) for name in "abcdef"]
+    search = LexiconSearch(LexiconScorer(LexiconTree(said, 4)), beam_size=size)
+    for row in np.log(np.full((12, 1, 4), 0.25)):
+        search.accept(row)
+        assert len(search._key) <= size
+        assert (np.diff(search._key) > 0).all()
 
 
 def test_words_stand_where_they_were_said(model: NgramModel) -> None:
@@ -165,10 +230,11 @@ def test_tree_holds_every_prefix() -> None:
 
     def walk(node: int, prefix: tuple[int, ...]) -> float:
         """Check a node, and all below; the best score at or below."""
-        first, last = tree.first_entry[node], tree.first_entry[node + 1]
+        first = tree.first_entry[node]
+        last = first + tree.entry_counts[node]
         words = {tree.words[number] for number in tree.entry_words[first:last]}
         assert words == {one.word for one in said if one.token_ids == prefix}
-        children = range(tree.first_child[node], tree.first_child[node + 1])
+        children = range(tree.first_child[node], tree.first_child[node] + tree.child_counts[node])
         assert {(*prefix, int(tree.tokens[child])) for child in children} == {
             longer for longer in prefixes if len(longer) == len(prefix) + 1 and longer[:-1] == prefix
         }
@@ -195,3 +261,19 @@ def test_searches_that_cannot_be() -> None:
         LexiconSearch(scorer, beam_size=0)
     with pytest.raises(ValueError, match="expected a distribution"):
         LexiconSearch(scorer).accept(np.full((1, 4), -np.inf))
+
+
+def test_the_likeliest_of_equal_ones_are_the_first() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        values = rng.integers(0, 4, 20).astype(float)
+        for most in (1, 5, 20):
+            expected = np.sort(np.argsort(-values, kind="stable")[:most])
+            np.testing.assert_array_equal(likeliest(values, most), expected)
+
+
+def test_members_of_ranges() -> None:
+    owner, member = members(np.array([5, 2, 9, 0]), np.array([2, 0, 3, 1]))
+    assert owner.tolist() == [0, 0, 2, 2, 2, 3]
+    assert member.tolist() == [5, 6, 9, 10, 11, 0]
+    assert [len(part) for part in members(np.zeros(0, np.int64), np.zeros(0, np.int64))] == [0, 0]

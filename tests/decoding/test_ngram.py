@@ -141,6 +141,11 @@ def test_batches_are_steps(bits: int, order: int) -> None:
         log_probs, packed = model.step_batch(packed, words)
         steps = [model.step(state, word) for state, word in zip(states, words.tolist(), strict=True)]
         np.testing.assert_allclose(log_probs, [log_prob for log_prob, _ in steps], atol=1e-12)
+        owners = rng.permutation(50)
+        scores, held = model.scores([states[owner] for owner in owners], np.argsort(owners), words)
+        np.testing.assert_allclose(scores, log_probs, atol=1e-12)
+        alone = [state for (_, state), there in zip(steps, held.tolist(), strict=True) if not there]
+        assert alone == [(word,)[: order - 1] for word in words[~held].tolist()]
         states = [state for _, state in steps]
         np.testing.assert_array_equal(packed, model.pack_states(states))
 

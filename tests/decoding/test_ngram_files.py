@@ -235,6 +235,13 @@ def test_large_vocabularies_have_three_bytes(tmp_path: Path) -> None:
             assert model.step((first,), other)[0] == pytest.approx(tables.tables[0].log_probs[other], abs=1e-6)
     found = model.step_batch(pairs[:, :1].astype(np.int64), pairs[:, 1])[0]
     np.testing.assert_allclose(found, tables.tables[1].log_probs, atol=1e-6)
+    rows = np.arange(len(pairs))
+    found, held = model.scores([(first,) for first in pairs[:, 0].tolist()], rows, pairs[:, 1].astype(np.int64))
+    np.testing.assert_allclose(found, tables.tables[1].log_probs, atol=1e-6)
+    assert held.all()
+    absent = sorted({word ^ 0x10000 for word in pairs[pairs[:, 0] == 5, 1].tolist() if word < words - 0x10000})
+    absent = [word for word in absent if [5, word] not in pairs.tolist()]
+    assert not model.scores([(5,)], np.zeros(len(absent), np.int64), np.array(absent))[1].any()
 
 
 def test_many_continuations_of_one_word() -> None:

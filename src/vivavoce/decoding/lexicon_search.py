@@ -4,28 +4,23 @@ A hypothesis is a place in the prefix tree of pronunciations and a state of the 
 pronunciations that lead there are summed. Which word was said is settled when the next one begins, or the text ends:
 until then the best word at or below the place stands for it (look-ahead), so that long words are not behind short ones.
 
-The beam is a handful of arrays. A frame is some forty array operations whatever the beam's width, and frames of a sure
-blank cost next to nothing; that, and no compiled code, is what makes it quick.
+The beam is a handful of arrays. A frame is some hundred small array operations whatever the beam's width, and frames of
+a sure blank cost next to nothing; that, and no compiled code, is what makes it quick. So these operations are counted:
+where two ways do the same, it is the one of fewer. What cannot come above the beam's floor is left out early, and the
+language model is asked about a word in a place once, when it may end there for the first time.
 
-Sources: token passing (Young, Russell and Thornton 1989), look-ahead (Ortmanns, Ney and Eiden 1996), CTC prefix search
-(Graves et al. 2006).
+Sources: token passing (Young, Russell and Thornton 1989), CTC prefix search (Graves et al. 2006).
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from vivavoce.decoding.hotwords import BOUNDARY, HotState, Hotwords
-from vivavoce.decoding.lexicon_tree import LexiconTree
-from vivavoce.decoding.ngram import NgramModel, State
-from vivavoce.decoding.ngram_tables import UNK
-from vivavoce.decoding.own_words import LIKELIHOOD
-from vivavoce.decoding.word_scorer import LEAST_UNKNOWN, Weights
+from vivavoce.decoding.lexicon_scorer import Context, LexiconScorer, WordEnds, members
 from vivavoce.errors import ConfigError
 
 Array = np.ndarray
@@ -34,9 +29,6 @@ BEAM_SIZE = 150
 TOKEN_FLOOR = 1e-3
 BEAM_FLOOR = 1e-6
 BLANK_CEILING = 0.999
-
-Context = tuple[State, HotState | None]
-"""What is known of the words before: by the language model, and of hotwords under way."""
 
 
 @dataclass(frozen=True)
@@ -60,116 +52,6 @@ class LexiconHypothesis:
     def text(self) -> str:
         """The words with spaces between them."""
         return " ".join(word.word for word in self.words)
-
-
-class LexiconScorer:
-    """A lexicon and a language model, prepared for searches, which may share it.
-
-    Attributes:
-        tree: the lexicon.
-        ahead: (N,) what is foreseen at each node: the best word's score without any context.
-    """
-
-    def __init__(
-        self,
-        tree: LexiconTree,
-        model: NgramModel | None = None,
-        weights: Weights | None = None,
-        hotwords: Hotwords | None = None,
-        own: Mapping[str, float] | None = None,
-    ) -> None:
-        """Words that the model does not know are scored as `<unk>`, and `weights.unknown` is added.
-
-        Args:
-            own: words with the natural logarithms of their likelihoods. Those that the model does not know, or takes to
-                be less likely, are scored as `<unk>`, of which each has its share; where the model still thinks more of
-                a word behind others, that counts. Hotwords that the model does not know get `own_words.LIKELIHOOD`: all
-                unknown words together, which is what `<unk>` stands for, are far likelier than any one of them.
-
-        Raises:
-            ConfigError: a hotword that the lexicon has no pronunciation of.
-        """
-        self.tree, self.model, self.weights = tree, model, weights or Weights(unknown=0.0)
-        self.hotwords = hotwords
-        if hotwords is not None and (lacking := hotwords.words - set(tree.words)):
-            raise ConfigError(f"the lexicon has no pronunciation of the hotwords {sorted(lacking)}; add them to it.")
-        w = self.weights
-        self._fixed = tree.entry_log_probs + w.word
-        self._ids = np.zeros(len(tree.words), np.int64)
-        self._shares: dict[int, float] = {}  # of `<unk>`, for words that the model knows as rarer; natural logarithms
-        scores = self._fixed.copy()
-        if model is not None:
-            known = np.array([word in model for word in tree.words])
-            self._ids = np.array([model.word_id(word) for word in tree.words], np.int64)
-            unigrams = np.maximum(model.trie.log_probs[self._ids].astype(np.float64), LEAST_UNKNOWN)
-            fixed = np.where(known, 0.0, w.unknown)
-            unknown = max(float(model.trie.log_probs[UNK]), LEAST_UNKNOWN)
-            for place, log_prob in self._own(hotwords, own or {}):
-                if not known[place]:
-                    fixed[place] = w.model * (log_prob - unknown)
-                elif log_prob > unigrams[place]:
-                    self._shares[place], unigrams[place] = log_prob - unknown, log_prob
-            self._fixed += fixed[tree.entry_words]
-            scores = self._fixed + w.model * unigrams[tree.entry_words]
-        if hotwords is not None:
-            hot = {word: self._heat(hotwords.begin(), word)[0] for word in hotwords.words}
-            scores = scores + np.array([hot.get(tree.words[word], 0.0) for word in tree.entry_words.tolist()])
-        self.ahead = tree.best_ahead(scores)
-
-    def _own(self, hotwords: Hotwords | None, own: Mapping[str, float]) -> list[tuple[int, float]]:
-        """Places in the tree's words, and the logarithms of their likelihoods, of words that have one of their own."""
-        assert self.model is not None
-        wanted = {word: math.log(LIKELIHOOD) for word in hotwords.words if word not in self.model} if hotwords else {}
-        wanted.update(own)
-        return [(place, wanted[word]) for place, word in enumerate(self.tree.words) if word in wanted] if wanted else []
-
-    def _raised(self, log_prob: float, word: int, state: State) -> float:
-        """What the model says of a word, or, where that is more, what a user's likelihood of it says."""
-        share = self._shares.get(word)
-        if share is None:
-            return log_prob
-        assert self.model is not None
-        return max(log_prob, max(self.model.step(state, UNK)[0], LEAST_UNKNOWN) + share)
-
-    def start(self) -> Context:
-        """Before a text's first word."""
-        state = self.model.start() if self.model is not None else ()
-        return state, self.hotwords.begin() if self.hotwords is not None else None
-
-    def entries(self, node: int, context: Context) -> tuple[Array, list[Context], Array]:
-        """The words that end at a node, what is known behind each, and by how much each corrects what was foreseen."""
-        first, last = int(self.tree.first_entry[node]), int(self.tree.first_entry[node + 1])
-        words = self.tree.entry_words[first:last]
-        gains = self._fixed[first:last] - self.ahead[node]
-        behind: list[Context] = []
-        for place, word in enumerate(words.tolist()):
-            state, heat = context
-            if self.model is not None:
-                log_prob, after = self.model.step(state, int(self._ids[word]))
-                gains[place] += self.weights.model * self._raised(max(log_prob, LEAST_UNKNOWN), word, state)
-                state = after
-            if heat is not None:
-                bonus, heat = self._heat(heat, self.tree.words[word])
-                gains[place] += bonus
-            behind.append((state, heat))
-        return words, behind, gains
-
-    def end(self, context: Context, sentence: bool = True) -> float:
-        """What the end of a text adds: no hotword goes on and, unless another text follows, the sentence ends."""
-        state, heat = context
-        added = -heat.promise if heat is not None else 0.0
-        if sentence and self.model is not None and self.weights.end:
-            added += self.weights.end * self.model.end(state)
-        return added
-
-    def _heat(self, heat: HotState, word: str) -> tuple[float, HotState]:
-        """What a whole word earns behind others, and the place after it."""
-        assert self.hotwords is not None
-        total = 0.0
-        for letter in word + BOUNDARY:
-            bonus, heat = self.hotwords.step(heat, letter)
-            total += bonus
-        return total, heat
 
 
 class LexiconSearch:
@@ -205,48 +87,40 @@ class LexiconSearch:
         self.token_floor, self.beam_floor, self.blank_ceiling = token_floor, beam_floor, blank_ceiling
         self.frames = 0
         self.log_scale = 0.0
-        # Contexts by number, and what `entries` says of a node behind one; they end with the search, which is short.
-        self._contexts = [scorer.start() if start is None else start]
-        self._numbers = {self._contexts[0]: 0}
-        self._entries: dict[tuple[int, int], tuple[Array, Array, Array]] = {}
-        # A hypothesis: its node, context, probability of ending in blank and in its token, words before, and the frames
-        # of its word's first and last token.
-        self._node, self._state = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self._size = len(scorer.tree)
+        # What is asked of contexts ends with the search, which is short: nothing grows over an hour.
+        self._ends = WordEnds(scorer)
+        # A hypothesis: its place, which is a node and a context's number, and their key, number * size + node, by which
+        # they are sorted; its probability of ending in blank and in its token; the first row of its node's words in
+        # `_ends`, -1 if not asked yet; the words before, and the frames of its word's first and last token.
+        self._node = np.zeros(1, np.int64)
+        self._state = np.array([self._ends.number(scorer.start() if start is None else start)])
+        self._key = self._state * self._size
         self._blank, self._spoken = np.ones(1), np.zeros(1)
-        self._trace, self._first, self._last = (np.full(1, -1, np.int64) for _ in range(3))
+        self._row, self._trace, self._first, self._last = (np.full(1, -1) for _ in range(4))
         self._said: list[tuple[int, int, int, int]] = []  # (before, word, first frame, last frame)
 
     def accept(self, log_probs: Array) -> None:
         """Take (t, V) natural log-probabilities."""
-        probs = np.exp(log_probs.astype(np.float64))
-        for row in probs:
-            blank = row[self.blank_id]
+        frames, vocabulary = log_probs.shape
+        probs = np.zeros((frames, vocabulary + 1))  # no token, -1, is never heard
+        np.exp(log_probs.astype(np.float64), out=probs[:, :vocabulary])
+        likely = probs >= self.token_floor
+        likely[:, [self.blank_id, -1]] = False
+        chances = np.where(likely, probs, 0.0)
+        for row, chance, blank in zip(probs, chances, probs[:, self.blank_id].tolist(), strict=True):
             if blank > self.blank_ceiling:
                 self._blank, self._spoken = self._blank + self._spoken, np.zeros(len(self._node))
                 self.log_scale += math.log(blank)
             else:
-                self._take(row)
+                self._take(row, chance)
             self.frames += 1
 
     def fork(self) -> LexiconSearch:
         """A search that stands where this one does and goes on by itself."""
-        other = copy.copy(self)  # arrays are never changed in place
-        other._said, other._contexts = self._said.copy(), self._contexts.copy()
-        other._numbers, other._entries = self._numbers.copy(), self._entries.copy()
+        other = copy.copy(self)  # arrays of hypotheses are never changed in place
+        other._said, other._ends = self._said.copy(), self._ends.copy()
         return other
-
-    def _entries_at(self, node: int, number: int) -> tuple[Array, Array, Array]:
-        """`entries` of a node, with the contexts' numbers."""
-        found = self._entries.get((node, number))
-        if found is None:
-            words, behind, gains = self.scorer.entries(node, self._contexts[number])
-            numbers = []
-            for context in behind:
-                numbers.append(self._numbers.setdefault(context, len(self._contexts)))
-                if numbers[-1] == len(self._contexts):
-                    self._contexts.append(context)
-            found = self._entries[node, number] = words, np.array(numbers, np.int64), gains
-        return found
 
     def hypotheses(self, ends: bool = True, most: int | None = None) -> list[LexiconHypothesis]:
         """What was said so far, likeliest first; each text once. The search may go on.
@@ -257,128 +131,195 @@ class LexiconSearch:
 
         A word that has only begun is left out, where no hypothesis has come to a word's end; else such hypotheses are.
         """
-        tree = self.scorer.tree
-        whole: list[tuple[float, int, int, int]] = []  # score, hypothesis, its last word, the state behind it
-        begun: list[tuple[float, int, int, int]] = []
-        for place, (node, state) in enumerate(zip(self._node.tolist(), self._state.tolist(), strict=True)):
-            score = math.log(self._blank[place] + self._spoken[place]) + self.log_scale
-            if node == 0:
-                whole.append((score + self.scorer.end(self._contexts[state], ends), place, -1, state))
-                continue
-            begun.append((score, place, -1, state))
-            words, states, gains = self._entries_at(node, state)
-            for word, following, gain in zip(words.tolist(), states.tolist(), gains.tolist(), strict=True):
-                if gain > -math.inf:
-                    whole.append(
-                        (score + gain + self.scorer.end(self._contexts[following], ends), place, word, following)
-                    )
+        scores = np.log(self._blank + self._spoken) + self.log_scale
+        # Ways to end: between words, of which -1 stands for the row, or with a word that is whole.
+        between = (self._node == 0).nonzero()[0]
+        origin, row, factor = self._word_rows()
+        possible = factor.nonzero()[0]
+        score = np.concatenate((scores[between], scores[origin[possible]] + np.log(factor[possible])))
+        row = np.concatenate((np.full(len(between), -1), row[possible]))
+        origin = np.concatenate((between, origin[possible]))
+        if not len(origin):
+            origin, row, score = np.arange(len(scores)), np.full(len(scores), -1), scores
+        elif self.scorer.minds_the_end(ends):
+            behind = self._behind(origin, row)
+            score += np.array([self.scorer.end(context, ends) for context in behind])
+        order = np.argsort(score, kind="stable")[::-1][:most]
+        return self._readings(origin[order], row[order], score[order])
+
+    def _behind(self, origin: Array, row: Array) -> list[Context]:
+        """What is known behind hypotheses, with the words of their rows."""
+        numbers = self._state[origin]
+        whole = (row >= 0).nonzero()[0]
+        numbers[whole] = self._ends.following(row[whole], numbers[whole])
+        return [self._ends.context(number) for number in numbers.tolist()]
+
+    def _readings(self, origin: Array, row: Array, score: Array) -> list[LexiconHypothesis]:
+        """The texts of ways to end, which are given likeliest first, and the sums of their scores."""
         found: dict[tuple[str, ...], LexiconHypothesis] = {}
-        before: dict[int, tuple[SpokenWord, ...]] = {}  # most hypotheses share what was said long ago
-        for score, place, word, state in sorted(whole or begun, reverse=True)[:most]:
-            trace = int(self._trace[place])
-            if trace not in before:
-                before[trace] = self._words(trace)
-            said = before[trace]
+        whole = row >= 0
+        words = np.full(len(row), -1)
+        words[whole] = self._ends.words(row[whole])
+        before: dict[int, tuple[SpokenWord, ...]] = {-1: ()}  # most hypotheses share what was said long ago
+        for place, word, log_score, context in zip(
+            origin.tolist(), words.tolist(), score.tolist(), self._behind(origin, row), strict=True
+        ):
+            said = self._words(int(self._trace[place]), before)
             if word >= 0:
-                said = (*said, SpokenWord(tree.words[word], int(self._first[place]), int(self._last[place])))
+                name = self.scorer.tree.words[word]
+                said = (*said, SpokenWord(name, int(self._first[place]), int(self._last[place])))
             text = tuple([one.word for one in said])
             known = found.get(text)
-            if known is None:
-                found[text] = LexiconHypothesis(said, score, self._contexts[state])
-            else:
-                found[text] = replace(known, log_score=float(np.logaddexp(known.log_score, score)))
+            if known is not None:
+                said, context = known.words, known.context
+                log_score = known.log_score + math.log1p(math.exp(log_score - known.log_score))
+            found[text] = LexiconHypothesis(said, log_score, context)
         return sorted(found.values(), key=lambda one: -one.log_score)
 
-    def _words(self, trace: int) -> tuple[SpokenWord, ...]:
-        words = []
-        while trace >= 0:
-            trace, word, first, last = self._said[trace]
-            words.append(SpokenWord(self.scorer.tree.words[word], first, last))
-        return tuple(words[::-1])
+    def _words(self, trace: int, known: dict[int, tuple[SpokenWord, ...]]) -> tuple[SpokenWord, ...]:
+        """The words up to a trace; those of earlier ones may be known, and these are then."""
+        further = []
+        while trace not in known:
+            further.append(trace)
+            trace = self._said[trace][0]
+        words = known[trace]
+        for one in reversed(further):
+            _, word, first, last = self._said[one]
+            words = known[one] = (*words, SpokenWord(self.scorer.tree.words[word], first, last))
+        return words
 
-    def _take(self, probs: Array) -> None:
-        """One frame."""
-        tree, ahead = self.scorer.tree, self.scorer.ahead
-        node, state, both = self._node, self._state, self._blank + self._spoken
-        token = tree.tokens[node]
+    def _take(self, probs: Array, chances: Array) -> None:
+        """One frame: (V+1,) probabilities, and the same with 0 for the blank and for unlikely tokens."""
+        tree, both = self.scorer.tree, self._blank + self._spoken
+        token = tree.tokens[self._node]
         # In the same place: a blank, or the same token again.
-        stay_blank = both * probs[self.blank_id]
-        stay_spoken = np.where(token >= 0, self._spoken * probs[token], 0.0)
-        best = float((stay_blank + stay_spoken).max())
-        likely = probs >= self.token_floor
-        likely[self.blank_id] = False
-
-        # On inside a word: every child whose token is likely.
-        starts = tree.first_child[node]
-        counts = tree.first_child[node + 1] - starts
-        origin = np.repeat(np.arange(len(node)), counts)
-        child = np.arange(len(origin)) - np.repeat(np.cumsum(counts) - counts - starts, counts)
+        stay_blank, stay_spoken = both * probs[self.blank_id], self._spoken * probs[token]
+        best = highest(stay_blank + stay_spoken)
+        origin, node, context, word, value = self._sources(both, chances, best * self.beam_floor)
+        # To every child of a node whose token is likely.
+        owner, child = members(tree.first_child[node], tree.child_counts[node])
         said = tree.tokens[child]
-        chosen = np.flatnonzero(likely[said])
-        origin, child, said = origin[chosen], child[chosen], said[chosen]
+        value = value[owner] * chances[said] * self.scorer.step[child]
+        kept = (value > best * self.beam_floor).nonzero()[0]
+        owner, child, said, value = owner[kept], child[kept], said[kept], value[kept]
+        origin = origin[owner]
         # A token after itself is a new one only where a blank stood between.
-        share = np.where(said == token[origin], self._blank[origin], both[origin])
-        value = share * probs[said] * np.exp(ahead[child] - ahead[node[origin]])
-        columns = [(origin, child, state[origin], value, np.full(len(origin), -1))]
+        again = (said == token[origin]).nonzero()[0]
+        value[again] *= (self._blank / both)[origin[again]]
+        best = max(best, highest(value))
+        kept = (value > best * self.beam_floor).nonzero()[0]
+        owner = owner[kept]
+        key = (context * self._size)[owner] + child[kept]
+        self._merge(stay_blank, stay_spoken, origin[kept], key, value[kept], word[owner])
 
-        # Into the next word, from where one may have ended.
-        begun = tree.root_children[np.flatnonzero(likely)]
-        begun = begun[begun >= 0]
-        ended = np.flatnonzero(tree.first_entry[node + 1] > tree.first_entry[node])
-        if len(ended) and len(begun):
-            ends = [self._entries_at(n, s) for n, s in zip(node[ended].tolist(), state[ended].tolist(), strict=True)]
-            origin = np.repeat(ended, [len(words) for words, _, _ in ends])
-            words, following, gains = (np.concatenate(parts) for parts in zip(*ends, strict=True))
-            first_tokens = tree.tokens[begun]
-            again = token[origin, None] == first_tokens
-            share = np.where(again, self._blank[origin, None], both[origin, None])
-            value = share * np.exp(gains)[:, None] * (probs[first_tokens] * np.exp(ahead[begun]))
-            many = len(begun)
-            columns.append(
-                (np.repeat(origin, many), np.tile(begun, len(origin)), np.repeat(following, many), value.ravel(),
-                 np.repeat(words, many))
-            )  # fmt: skip
-        origin, child, child_state, value, word = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-        best = max(best, float(value.max(initial=0.0)))
-        chosen = np.flatnonzero(value > best * self.beam_floor)
-        self._merge(stay_blank, stay_spoken, *(part[chosen] for part in (origin, child, child_state, value, word)))
+    def _sources(self, both: Array, chances: Array, floor: float) -> tuple[Array, ...]:
+        """Where tokens may be said next: in the words under way, and, as by hypotheses at the root, behind words that
+        may have ended. For each the hypothesis, node and context, the word that ended, -1 for none, the probability."""
+        here = np.arange(len(both))
+        standing = here, self._node, self._state, minus_ones(len(here)), both
+        opening = highest(chances * self.scorer.opening)
+        if opening == 0.0:
+            return standing
+        origin, row, factor = self._word_rows()
+        value = both[origin] * factor
+        kept = (value * opening > floor).nonzero()[0]
+        if not len(kept):
+            return standing
+        origin, row = origin[kept], row[kept]
+        context = self._ends.following(row, self._state[origin])
+        ended = origin, np.zeros(len(row), np.int64), context, self._ends.words(row), value[kept]
+        return tuple([np.concatenate(parts) for parts in zip(standing, ended, strict=True)])
+
+    def _word_rows(self) -> tuple[Array, Array, Array]:
+        """Every word that may end here: its hypothesis, its row in `_ends`, by what factor it corrects the score."""
+        counts = self.scorer.tree.entry_counts[self._node]
+        ended = counts.nonzero()[0]
+        unknown = ended[self._row[ended] < 0]
+        if len(unknown):
+            self._row = self._row.copy()
+            self._row[unknown] = self._ends.ask(self._node[unknown], self._state[unknown])
+        owner, row = members(self._row[ended], counts[ended])
+        return ended[owner], row, self._ends.factors(row)
 
     def _merge(
-        self, stay_blank: Array, stay_spoken: Array, origin: Array, child: Array, child_state: Array, value: Array,
-        word: Array,
-    ) -> None:  # fmt: skip
-        """Add up what leads to the same place, keep the best places, and remember how they were come to."""
-        size, here = len(self.scorer.tree), np.arange(len(self._node))
-        keys = np.concatenate([self._state * size + self._node, child_state * size + child])
-        places, where = np.unique(keys, return_inverse=True)
-        spoken = np.bincount(where, np.concatenate([stay_spoken, value]), len(places))
-        blank = np.bincount(where[: len(here)], stay_blank, len(places))
-        both = spoken + blank
-        order = np.argsort(-both, kind="stable")[: self.beam_size]
-        best = float(both[order[0]])
+        self, stay_blank: Array, stay_spoken: Array, origin: Array, key: Array, value: Array, word: Array
+    ) -> None:
+        """Add up what leads to the same place, keep the best places, and remember how they were come to.
+
+        Args:
+            stay_blank, stay_spoken: (P,) what of each hypothesis stays where it is, ending in blank and in its token.
+            origin, key, value, word: (M,) moves: the hypothesis, the place's key, the probability, and the number of
+                the word that ended, -1 for none.
+        """
+        here = len(stay_blank)
+        key = np.concatenate((self._key, key))
+        blank = np.zeros(len(key))
+        blank[:here] = stay_blank
+        spoken = np.concatenate((stay_spoken, value))
+        order = key.argsort(kind="stable")
+        key = key[order]
+        fresh = np.empty(len(key), np.bool_)
+        fresh[0] = True
+        np.not_equal(key[1:], key[:-1], out=fresh[1:])
+        starts = fresh.nonzero()[0]
+        held = source = order[starts]  # the hypothesis that stood there, if one did, comes first
+        amounts = blank + spoken
+        blank, spoken = blank[held], spoken[order]
+        if len(starts) < len(key):
+            spoken = np.add.reduceat(spoken, starts)
+            # The largest share decides which words came before: written last, it stays.
+            amounts, place = amounts[order], fresh.cumsum() - 1
+            largest = (amounts == np.maximum.reduceat(amounts, starts)[place]).nonzero()[0]
+            source = held.copy()
+            source[place[largest]] = order[largest]
+        both = blank + spoken
+        best = highest(both)
         if best <= 0.0:
             raise ValueError("a frame of log_probs gives no token any probability; expected a distribution.")
-        order = order[both[order] > best * self.beam_floor]
-        # The largest share decides which words came before: written last, it stays.
-        amounts = np.concatenate([stay_blank + stay_spoken, value])
-        source = np.empty(len(places), np.int64)
-        rising = np.argsort(amounts, kind="stable")
-        source[where[rising]] = rising
-        source = source[order]
-        moved = source >= len(here)
-        came = np.concatenate([here, origin])[source]
-        new_word = np.concatenate([np.full(len(here), -1), word])[source]
-        trace, first = self._trace[came], self._first[came]
-        last = np.where(moved, self.frames, self._last[came])
-        first = np.where(moved & (first < 0), self.frames, first)
-        for place in np.flatnonzero(new_word >= 0).tolist():
-            before = int(came[place])
-            self._said.append((int(trace[place]), int(new_word[place]), int(first[place]), int(self._last[before])))
-            trace[place], first[place] = len(self._said) - 1, self.frames
-        self._node, self._state = places[order] % size, places[order] // size
-        self._blank, self._spoken = blank[order] / best, spoken[order] / best
-        self._trace, self._first, self._last = trace, first, last
+        kept = (both > best * self.beam_floor).nonzero()[0]
+        if len(kept) > self.beam_size:
+            kept = kept[likeliest(both[kept], self.beam_size)]
+        self._key = key[starts[kept]]
+        self._state, self._node = self._key // self._size, self._key % self._size
+        self._blank, self._spoken = blank[kept] / best, spoken[kept] / best
         self.log_scale += math.log(best)
+        held, source = held[kept], source[kept]
+        self._row = np.concatenate((self._row, minus_ones(len(origin))))[held]
+        came = np.concatenate((np.arange(here), origin))[source]
+        self._remember(source >= here, came, np.concatenate((minus_ones(here), word))[source])
+
+    def _remember(self, moved: Array, came: Array, word: Array) -> None:
+        """Of the new hypotheses: whether they moved, which old ones they come from, and the words that ended, or -1."""
+        trace, first, last = self._trace[came], self._first[came], self._last[came]
+        begun = (word >= 0).nonzero()[0]
+        if len(begun):
+            ended = (trace[begun], word[begun], first[begun], last[begun])
+            before = len(self._said)
+            self._said.extend(zip(*(part.tolist() for part in ended), strict=True))
+            trace[begun], first[begun] = np.arange(before, len(self._said)), -1
+        last[moved] = self.frames
+        first[moved & (first < 0)] = self.frames
+        self._trace, self._first, self._last = trace, first, last
+
+
+def highest(values: Array) -> float:
+    """The highest of some values, 0 for none; on few, much quicker than `max`."""
+    return float(values[values.argmax()]) if len(values) else 0.0
+
+
+def likeliest(values: Array, most: int) -> Array:
+    """Where the highest values stand, rising; of equal ones the first."""
+    least = np.partition(values, -most)[-most]
+    chosen: Array = (values >= least).nonzero()[0]
+    surplus = len(chosen) - most
+    return np.delete(chosen, (values[chosen] == least).nonzero()[0][-surplus:]) if surplus else chosen
+
+
+def minus_ones(count: int) -> Array:
+    """(count,) int64; on few, much quicker than `np.full`."""
+    values = np.empty(count, np.int64)
+    values.fill(-1)
+    return values
 
 
 def lexicon_search(

@@ -26,16 +26,16 @@ class Pronunciation:
 
 
 class LexiconTree:
-    """N nodes, of which number 0 is the root.
+    """N nodes, of which number 0 is the root. Numbers are int64: with smaller ones NumPy looks up at half the speed.
 
     Attributes:
         words: each once, in the order in which they were first given.
-        tokens: (N,) int32, the token that leads to a node; -1 for the root.
-        parents: (N,) int32; -1 for the root.
-        first_child: (N+1,) int32: the children of node n are first_child[n] to first_child[n+1] - 1, by token.
-        first_entry: (N+1,) int32: its words are entry_words[first_entry[n] : first_entry[n+1]].
-        entry_words, entry_log_probs: (E,) int32 and float64, by node.
-        root_children: (V,) int32: the child of the root for each token; -1 where no word begins so.
+        tokens: (N,) the token that leads to a node; -1 for the root.
+        parents: (N,) -1 for the root.
+        first_child, child_counts: (N,) the children of node n stand side by side from first_child[n], by token.
+        first_entry, entry_counts: (N,) its words are the entries from first_entry[n], so many.
+        entry_words, entry_log_probs: (E,) the second float64; by node.
+        root_children: (V,) the child of the root for each token; -1 where no word begins so.
     """
 
     def __init__(self, pronunciations: Sequence[Pronunciation], vocabulary: int) -> None:
@@ -77,15 +77,16 @@ class LexiconTree:
             nodes[going] = total + where
             total += len(steps)
             self._levels.append(total)
-        self.tokens = np.concatenate(tokens).astype(np.int32)
-        self.parents = np.concatenate(parents).astype(np.int32)
-        self.first_child = np.searchsorted(self.parents, np.arange(total + 1)).astype(np.int32)
+        self.tokens, self.parents = np.concatenate(tokens), np.concatenate(parents)
+        self.first_child = np.searchsorted(self.parents, np.arange(total))
+        self.child_counts = np.bincount(self.parents[1:], minlength=total)
         order = np.argsort(nodes, kind="stable")
-        self.first_entry = np.searchsorted(nodes[order], np.arange(total + 1)).astype(np.int32)
-        self.entry_words = np.array([word for word, _ in kept], np.int32)[order]
+        self.first_entry = np.searchsorted(nodes[order], np.arange(total))
+        self.entry_counts = np.bincount(nodes, minlength=total)
+        self.entry_words = np.array([word for word, _ in kept])[order]
         self.entry_log_probs = np.array(list(kept.values()))[order]
-        self.root_children = np.full(vocabulary, -1, np.int32)
-        ones = np.arange(self.first_child[0], self.first_child[1])
+        self.root_children = np.full(vocabulary, -1)
+        ones = np.arange(1, 1 + self.child_counts[0])
         self.root_children[self.tokens[ones]] = ones
 
     def __len__(self) -> int:
@@ -94,7 +95,7 @@ class LexiconTree:
     def best_ahead(self, entry_scores: Array) -> Array:
         """(E,) scores of the entries -> (N,) float64: the highest at or below each node; 0 for the root."""
         best = np.full(len(self), -np.inf)
-        nodes = np.repeat(np.arange(len(self)), np.diff(self.first_entry))
+        nodes = np.repeat(np.arange(len(self)), self.entry_counts)
         np.maximum.at(best, nodes, entry_scores)
         # Children are numbered behind their parents: whole levels at a time, the last first.
         for start, end in zip(self._levels[-2::-1], self._levels[:0:-1], strict=True):

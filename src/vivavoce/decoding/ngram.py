@@ -32,6 +32,7 @@ State = tuple[int, ...]
 no such context. Equal states are continued alike; a state means nothing to another model."""
 
 _CACHE_SIZE = 1 << 15  # about 8 MB when full
+_OPENED_SIZE = 1 << 12  # about 3 MB
 _SMALL_BATCH = 24  # so many single steps take as long as one step of a batch
 
 
@@ -89,6 +90,7 @@ class NgramModel:
         self._unigrams = trie.log_probs.data
         self._layers = [_fast(layer) for layer in trie.layers]
         self._cache: dict[tuple[State, int], tuple[float, State]] = {}
+        self._opened: dict[State, _Opened] = {}
 
     @classmethod
     def load(cls, path: str | Path) -> NgramModel:
@@ -167,6 +169,40 @@ class NgramModel:
             log_prob, state = self.step(state, self.word_id(word))
             total += log_prob
         return total + self.end(state) if end else total
+
+    def scores(self, states: Sequence[State], owners: Array, word_ids: Array) -> tuple[Array, Array]:
+        """log P of words behind states that are asked for many: twice as quick as `step`, and quicker than `step_batch`
+        where the words are less than hundreds.
+
+        Args:
+            states: S of them.
+            owners: (B,) int64, which of them each word stands behind.
+            word_ids: (B,) int64.
+
+        Returns:
+            (B,) float64, equal to those of `step` but for rounding; and (B,) bool, False where a word is in no n-gram
+            with what stands before it, so that nothing but the word is remembered behind it.
+        """
+        opened = [self._opened.get(state) or self._open(state) for state in states]
+        log_probs, held = [], []
+        for owner, word_id in zip(owners.tolist(), word_ids.tolist(), strict=True):
+            layers, backoff = opened[owner]
+            low = word_id & 0xFFFF
+            for left, right, above, (lows, highs, probs, prob_table, _, _) in layers:
+                if highs:
+                    high = word_id >> 16
+                    left = bisect_left(highs, high, left, right)
+                    right = bisect_right(highs, high, left, right)
+                row = bisect_left(lows, low, left, right)
+                if row < right and lows[row] == low:
+                    code = probs[row]
+                    log_probs.append(above + (prob_table[code] if prob_table else code))
+                    held.append(True)
+                    break
+            else:
+                log_probs.append(backoff + self._unigrams[word_id])
+                held.append(False)
+        return np.array(log_probs), np.array(held, np.bool_)
 
     def step_batch(self, states: Array, word_ids: Array) -> tuple[Array, Array]:
         """`step` for many at once.
@@ -255,7 +291,8 @@ class NgramModel:
         following = [word_id]
         high, low = word_id >> 16, word_id & 0xFFFF
         for context, layer in zip(state, self._layers, strict=False):
-            bases, offsets, shift, backoffs, backoff_table, lows, highs, probs, prob_table, bits, ranks = layer
+            bases, offsets, shift, backoffs, backoff_table, words = layer
+            lows, highs, probs, prob_table, bits, ranks = words
             row = -1
             if context >= 0:
                 after = context + 1
@@ -278,12 +315,35 @@ class NgramModel:
                 following.append(ranks[row >> 6] + (word & (1 << bit) - 1).bit_count() if word >> bit & 1 else -1)
         return log_prob, _trim(following) if self.order > 1 else ()
 
+    def _open(self, state: State) -> _Opened:
+        """What `scores` asks of a state for any word."""
+        layers: list[tuple[int, int, float, _Fast]] = []
+        above = 0.0
+        for context, layer in reversed(list(zip(state, self._layers, strict=False))):
+            if context < 0:
+                continue
+            bases, offsets, shift, backoffs, backoff_table, words = layer
+            left = bases[context >> shift] + offsets[context]
+            right = bases[context + 1 >> shift] + offsets[context + 1]
+            if left < right:
+                layers.append((left, right, above, words))
+            code = backoffs[context]
+            above += backoff_table[code] if backoff_table else code
+        if len(self._opened) >= _OPENED_SIZE:
+            self._opened.clear()
+        self._opened[state] = layers, above
+        return layers, above
+
 
 _Fast = tuple[Any, ...]
+_Opened = tuple[list[tuple[int, int, float, _Fast]], float]
+"""A state: for each of its contexts that is continued, the longest first, where its continuations begin and end, the
+sum of the longer ones' backoffs, and what is asked of each word; and the sum of all backoffs."""
 
 
 def _fast(layer: Layer) -> _Fast:
-    """A layer as memory views and lists, whose single entries Python reads faster than an array's."""
+    """A layer as memory views and lists, whose single entries Python reads faster than an array's: what is asked of a
+    context, and, last, what is asked of each word."""
 
     def values(part: Values) -> tuple[memoryview, list[float]]:
         return part.codes.data, part.table.tolist()
@@ -293,11 +353,13 @@ def _fast(layer: Layer) -> _Fast:
         layer.starts.offsets.data,
         layer.starts.shift,
         *values(layer.backoffs),
-        layer.low_words.data,
-        layer.high_words.data,
-        *values(layer.log_probs),
-        layer.context_bits.data,
-        layer.context_ranks.data,
+        (
+            layer.low_words.data,
+            layer.high_words.data,
+            *values(layer.log_probs),
+            layer.context_bits.data,
+            layer.context_ranks.data,
+        ),
     )
 
 
