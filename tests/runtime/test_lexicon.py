@@ -22,8 +22,9 @@ from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
 from vivavoce.decoding.ngram_training import estimate
+from vivavoce.decoding.own_words import OwnWord, OwnWords
 from vivavoce.decoding.word_scorer import Weights
-from vivavoce.errors import ConfigError, DataError, ModelError
+from vivavoce.errors import ConfigError, DataError, ModelError, TextError
 from vivavoce.evaluation.word_weights import tune_lexicon_weights
 from vivavoce.runtime.bundle import attach_language_model, attach_lexicon, load_bundle
 from vivavoce.runtime.decoders import reading_shares
@@ -60,6 +61,19 @@ def lexicon_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path, 
     return folder
 
 
+@pytest.fixture(scope="module")
+def own_words(lexicon_bundle: Path, babble: Babble) -> OwnWords:
+    """Words that sound as what the phones of other babble say, by four."""
+    plain = Recognizer(lexicon_bundle, decoder="greedy")
+    phones = plain.bundle.alphabet("phone_log_probs")
+    lines = []
+    for seed in (72, 73, 80, 81):
+        log_probs = plain.log_probs(babble(2.0, seed=seed), phones=True)
+        said = [phones.tokens[token] for token in ctc_greedy(log_probs, phones.blank_id).token_ids]
+        lines += [OwnWord(f"x{name_of(seed)}{name_of(n)}", tuple(said[n : n + 4]), 0.02) for n in range(1, 13, 4)]
+    return OwnWords(lines)
+
+
 @pytest.fixture
 def own_copy(lexicon_bundle: Path, tmp_path: Path) -> Path:
     return shutil.copytree(lexicon_bundle, tmp_path / "copy")
@@ -86,8 +100,11 @@ def test_words_of_the_lexicon_are_heard(lexicon_bundle: Path, babble: Babble) ->
 
 
 @pytest.mark.parametrize("live_chunk_frames", [None, 1])
-def test_streams_and_batches_read_as_files(lexicon_bundle: Path, babble: Babble, live_chunk_frames: int | None) -> None:
-    recognizer = Recognizer(lexicon_bundle)
+@pytest.mark.parametrize("with_words", [False, True])
+def test_streams_and_batches_read_as_files(
+    lexicon_bundle: Path, own_words: OwnWords, babble: Babble, live_chunk_frames: int | None, with_words: bool
+) -> None:
+    recognizer = Recognizer(lexicon_bundle, words=own_words if with_words else None)
     rng = np.random.default_rng(5)
     waveforms = [
         np.concatenate([babble(3.0, seed=seed), np.zeros(24000, np.float32), babble(2.0, seed=seed + 1)])
@@ -105,6 +122,45 @@ def test_streams_and_batches_read_as_files(lexicon_bundle: Path, babble: Babble,
         assert stream.finish() == whole
     together = recognizer.transcribe_batch([babble(2.0, seed=90), *waveforms])
     assert together[1:] == [recognizer.transcribe(waveform) for waveform in waveforms]
+    heard = {word.word for one in together for word in one.words}
+    assert bool(heard & own_words.log_probs.keys()) == with_words
+
+
+def test_words_join_the_lexicon(own_copy: Path, own_words: OwnWords, babble: Babble) -> None:
+    plain, wider = Recognizer(own_copy), Recognizer(own_copy, words=own_words)
+    assert wider.decoder == "lexicon"
+    bundle = plain.bundle
+    known, more = open_lexicon(bundle), open_lexicon(bundle, own=own_words)
+    assert set(more.words) - set(known.words) == own_words.log_probs.keys()
+    # A word that is there keeps its pronunciations, and one that is given again changes nothing.
+    phones = bundle.alphabet("phone_log_probs").tokens
+    assert bundle.lexicon is not None
+    first, other = read_lexicon(own_copy / bundle.lexicon.file, bundle.alphabet("phone_log_probs"))[:2]
+    sound = " ".join(phones[token] for token in first.token_ids)
+    twice = open_lexicon(bundle, own=OwnWords({first.word: [sound], other.word: [f"{sound} AA"]}))
+    assert len(twice.entry_words) == len(known.entry_words) + 1
+    assert twice.words == known.words
+    waveform = babble(4.0, seed=71)
+    expected = plain.transcribe(waveform)
+    assert Recognizer(own_copy, words=OwnWords([OwnWord(first.word, likelihood=1e-9)])).transcribe(waveform) == expected
+
+
+def test_words_that_nobody_can_say(own_copy: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("# mine\nzyzzy\n")
+    words = OwnWords.load(tmp_path / "words.txt")
+    with pytest.raises(TextError, match=r"words\.txt, line 2: zyzzy has no phones, and .* has no model that guesses"):
+        Recognizer(own_copy, words=words)
+    for decoder in ("greedy", "beam", "words"):
+        with pytest.raises(ConfigError, match=f"words were given, which the decoder '{decoder}' has no use for"):
+            Recognizer(own_copy, decoder=decoder, words=words)
+    with pytest.raises(ConfigError, match="has no lexicon; words need one that they can join"):
+        Recognizer(tiny_bundle, words=words)
+    with pytest.raises(TextError, match=r"^zyzzy is written with 'QQ'; the recogniser's phones are AA AE"):
+        Recognizer(own_copy, words=OwnWords({"zyzzy": ["Z QQ"]}))
+    with pytest.raises(ConfigError, match=r"no pronunciation of the hotwords \['zzz'\]"):
+        Recognizer(own_copy, words=OwnWords({"zyzzy": ["Z IH"]}), hotwords=Hotwords({"zzz": 4.0}))
+    hot = Recognizer(own_copy, words=OwnWords({"zyzzy": ["Z IH"]}), hotwords=Hotwords({"zyzzy": 4.0}))
+    assert hot.decoder == "lexicon"  # the hotword's pronunciation is the user's
 
 
 def test_hotwords_are_heard_or_another_decoder_is_taken(lexicon_bundle: Path, babble: Babble) -> None:
@@ -133,6 +189,10 @@ def test_hotwords_that_the_lexicon_lacks_are_guessed(own_copy: Path, tmp_path: P
     assert recognizer.decoder == "lexicon"
     recognizer.transcribe(babble(2.0, seed=85))
     tree = open_lexicon(load_bundle(own_copy), ["zyzzy"])
+    words = OwnWords({"zyzzy": [], "yzzy": ["AA"]})
+    assert len(open_lexicon(load_bundle(own_copy), own=words).entry_words) == len(tree.entry_words) + 1
+    with pytest.raises(TextError, match="'abc' has 'a', 'b', 'c'; pronunciations can be guessed of words of yz"):
+        open_lexicon(load_bundle(own_copy), own=OwnWords({"abc": []}))
     phones = recognizer.bundle.alphabet("phone_log_probs")
     sound = [phones.tokens.index(phone) for phone in ("Z", "IH", "Z", "IH")]
     path = np.repeat(np.array([sound[0], 0, sound[1], 0, sound[2], 0, sound[3], 0]), 2)
