@@ -182,7 +182,7 @@ def _list(config: Config, part: str, manifest: Path) -> None:
 
 
 def _split(listed: Path, train: Path, held_out: Path, config: Config) -> None:
-    """Every so-manieth utterance, of those that the network may hear, is kept apart; the model of words gets the rest."""
+    """One utterance in so many, of those that the network may hear, is kept apart; the model of words gets the rest."""
     utterances, training = read_manifest(listed), config.training
     limit = max(training.bucket_seconds) * min(training.speeds)
     apart = [u for u in utterances if u.duration_seconds <= limit][:: config.held_out_step]
