@@ -138,3 +138,29 @@ def test_the_group_explains_its_commands(viva: Viva) -> None:
     missing = viva("lm", "perplexity", "none.lm", "none.txt")
     assert missing.code == 2
     assert "none.lm is not a file" in missing.err
+
+
+def test_a_network_from_weights_to_a_bundle(viva: Viva, text: Path, tmp_path: Path) -> None:
+    assert viva("lm", "train", text, "-o", tmp_path / "model.lm", "--order", 2).code == 0
+    settings = (
+        f"texts={text}", f"prepared={tmp_path / 'units'}", f"run={tmp_path / 'run'}", "vocabulary=60", "dims.units=61",
+        "dims.width=16", "dims.layers=1", "dims.heads=2", "dims.feed_forward=16", "row_units=8", "batch_units=64",
+        "updates=3", "warmup=1", "device=cpu", "threads=1",
+    )  # fmt: skip
+    assert viva("train", "text_lm", *[part for one in settings for part in ("--set", one)]).code == 0
+    weights, graph = tmp_path / "run" / "text-lm.safetensors", tmp_path / "words.onnx"
+    done = viva("lm", "export", weights, "-o", graph)
+    assert done.code == 0
+    assert f"{graph}: 0.0" in done.out
+    assert "of PyTorch in any logarithm" in done.out
+    done = viva("lm", "perplexity", tmp_path / "model.lm", text, "--network", graph)
+    assert done.code == 0
+    assert "perplexity of 84 known words of 84: n-grams " in done.out
+    assert viva("lm", "export", weights, "-o", tmp_path / "words.lm").code == 2
+    assert viva("lm", "export", text, "-o", graph).code == 2
+
+
+def test_a_second_pass_is_attached(viva: Viva, tiny_bundle: Path, tmp_path: Path) -> None:
+    done = viva("lm", "second-pass", tiny_bundle / "model.onnx", tiny_bundle)
+    assert done.code == 2
+    assert "is no network of subword units" in done.err

@@ -24,7 +24,7 @@ from vivavoce.decoding.words import token_words
 from vivavoce.errors import ConfigError
 from vivavoce.runtime import decoders
 from vivavoce.runtime.bundle import Bundle, load_bundle
-from vivavoce.runtime.decoders import BeamStream, WordStream, align, make_decoder
+from vivavoce.runtime.decoders import BeamStream, LexiconPasses, WordStream, align, make_decoder
 from vivavoce.runtime.transcript import WordReader
 from vivavoce.text.alphabet import Alphabet
 
@@ -133,7 +133,7 @@ def test_decoders_by_name() -> None:
     letters = Alphabet(("<b>", "a", "b", "c", " "))
     bundle: Any = SimpleNamespace(tokens=letters, phones=Alphabet(("<b>", "A", "B", "C", "S")))
     said = [Pronunciation(letter, (token,)) for token, letter in enumerate("abc", 1)]
-    scorers: dict[str, Any] = {"words": WordScorer(letters), "lexicon": LexiconScorer(LexiconTree(said, 5))}
+    scorers: dict[str, Any] = {"words": WordScorer(letters), "lexicon": LexiconPasses(LexiconScorer(LexiconTree(said, 5)))}
     texts = {}
     for name in decoders.DECODERS:
         decoder = make_decoder(name, bundle, scorers.get(name))

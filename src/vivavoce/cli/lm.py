@@ -37,13 +37,16 @@ Threshold = Annotated[
 
 @app.callback()
 def lm() -> None:
-    """Train, convert and judge n-gram language models.
+    """Train, convert and judge n-gram language models, and networks that look again at what they found.
 
     \b
     viva lm train books.txt.xz train.jsonl -o model.lm --max-words 60000 --max-ngrams 3000000
     viva lm perplexity model.lm held-out.txt
     viva lm convert other-tool.arpa.gz model.lm
     viva lm attach model.lm my-bundle --tune runs/asr-small/held-out.jsonl
+    viva train text_lm --set texts=books.txt.xz,train.jsonl
+    viva lm export runs/text-lm/text-lm.safetensors -o words.onnx
+    viva lm second-pass words.onnx my-bundle --tune runs/asr-small/held-out.jsonl
     """
 
 
@@ -117,14 +120,23 @@ def perplexity(
         typer.Argument(metavar="TEXT...", help="Sentences, one a line, as for training.", show_default=False),
     ],
     show: Annotated[int, typer.Option(min=0, metavar="N", help="How many unknown words to list.")] = 20,
+    network: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Judge a network (.onnx) by the model's side, too.")
+    ] = None,
+    share: Annotated[float, typer.Option(metavar="X", help="The network's share in both together, 0 to 1.")] = 0.7,
     as_is: AsIs = False,
 ) -> None:
     """Judge a model by a text that it was not trained on, and list the words that it does not know.
 
-    Perplexities of models are comparable when both know the same words.
+    Perplexities of models are comparable when both know the same words. With --network they are of words alone, the
+    ends of sentences not counted, and of the words that the model knows.
     """
     from vivavoce.decoding.ngram import NgramModel
     from vivavoce.decoding.ngram_text import read_words
+
+    if network is not None:
+        _judge_both(network, NgramModel.load(model), _counting(read_words(texts, as_is)), share)
+        return
 
     found = NgramModel.load(model).perplexity(_counting(read_words(texts, as_is)))
     print(f"perplexity: {found.perplexity:.4f}, without unknown words {found.perplexity_without_oovs:.4f}")
@@ -181,6 +193,63 @@ def attach(
         weights = tune_weights(recognizer, choose(tune, limit), NgramModel.load(model), said=show_tried)[0].weights
     attach_language_model(bundle, model, weights)
     print(f"{bundle} now reads with {model.name}, {weights}")
+
+
+@app.command()
+def export(
+    weights: Annotated[Path, typer.Argument(help="Weights of `viva train text_lm`.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Graph to write: .onnx.")],
+    longest: Annotated[int, typer.Option(min=2, metavar="N", help="Units of the longest rows trained on.")] = 128,
+    int8: Annotated[bool, typer.Option(help="Store the weights as int8: a quarter of the size.")] = True,
+) -> None:
+    """Turn a trained network of subword units into the graph that a second pass runs."""
+    from vivavoce.cli.train import require_torch
+
+    require_torch("lm export")
+    from vivavoce.export.text_lm import export_text_lm, load_text_lm
+
+    if output.suffix != ".onnx" or not output.parent.is_dir():
+        raise ConfigError(f"{output}: a graph's name ends in .onnx, in a folder that is there.")
+    model, subwords, training = load_text_lm(weights)
+    error = export_text_lm(model, subwords, output, longest, training, int8)
+    print(f"{output}: {output.stat().st_size / 1e6:.2f} MB, within {error:.2g} of PyTorch in any logarithm")
+
+
+@app.command("second-pass")
+def second_pass(
+    network: Annotated[Path, typer.Argument(help="Graph of `viva lm export`.", show_default=False)],
+    bundle: ChangedBundle,
+    tune: TuneManifests = None,
+    limit: TuneLimit = 0,
+    share: Annotated[float, typer.Option(metavar="X", help="The network's share in a word's probability.")] = 0.7,
+    model_weight: Annotated[float, typer.Option(metavar="X", help="Factor of the logarithms of both.")] = 1.0,
+    word_bonus: Annotated[float, typer.Option(metavar="X", help="Added for every word.")] = 0.0,
+) -> None:
+    """Put a network into a recogniser's bundle, which looks again at what the decoder "lexicon" found."""
+    from vivavoce.cli.evaluate import choose
+    from vivavoce.decoding.second_pass import SecondWeights
+    from vivavoce.evaluation.second_pass import tune_second_pass
+    from vivavoce.runtime.bundle import attach_second_pass
+    from vivavoce.runtime.recognizer import Recognizer
+    from vivavoce.runtime.unit_predictor import UnitPredictor
+
+    weights = SecondWeights(share, model_weight, word_bonus)
+    opened = UnitPredictor.open(network)
+    if tune:
+        tried = tune_second_pass(Recognizer(bundle, decoder="lexicon"), choose(tune, limit), opened, said=show_tried)
+        weights = tried[0].weights
+    attach_second_pass(bundle, network, weights)
+    print(f"{bundle} now looks again with {network.name}, {weights}")
+
+
+def _judge_both(network: Path, model: Any, sentences: Iterable[list[str]], share: float) -> None:
+    """Print the perplexities of a model and a network."""
+    from vivavoce.decoding.second_pass import perplexities
+    from vivavoce.runtime.unit_predictor import UnitPredictor
+
+    found = perplexities(UnitPredictor.open(network), model, sentences, share)
+    print(f"perplexity of {found.known:,} known words of {found.words:,}: n-grams {found.ngrams:.2f}, network ", end="")
+    print(f"{found.units:.2f}, both {found.both:.2f} (share {share:g}); network, all words: {found.units_of_all:.2f}")
 
 
 def _check(output: Path, bits: int) -> None:

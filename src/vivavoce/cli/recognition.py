@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from vivavoce.evaluation.second_pass import TriedSecond
     from vivavoce.evaluation.word_weights import Tried
     from vivavoce.runtime.recognizer import Recognizer
 
@@ -40,7 +41,7 @@ Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Processor thread
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Recordings worked on at the same time.")]
 
 
-def show_tried(tried: Tried) -> None:
+def show_tried(tried: Tried | TriedSecond) -> None:
     """One line for weights that were tried, as soon as their errors are known."""
     print(f"{tried.wer:.2%}  {tried.weights}", flush=True)
 

@@ -14,7 +14,7 @@ Which network predicts units is the caller's affair: anything that maps a tree t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from vivavoce.text.subwords import Subwords
 Array = np.ndarray
 
 REMEMBERED_WORDS = 40
-LEAST_LIKELY = 20.0  # nats behind the first pass's best; further ones are not looked at
+MOST_READINGS, FARTHEST = 40, 10.0  # so many, and so many nats behind the first pass's best, are looked at
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,17 @@ class Network(Protocol):
 class SecondPass:
     """A network of units and an n-gram model together, for many streams."""
 
-    def __init__(self, network: Network, model: NgramModel | None, first: Weights, weights: SecondWeights) -> None:
-        """`model` and the weights `first` are those of the first pass."""
-        self.network, self.model, self.first, self.weights = network, model, first, weights
+    def __init__(
+        self,
+        network: Network,
+        model: NgramModel | None,
+        first: Weights,
+        weights: SecondWeights,
+        own: Collection[str] = (),
+    ) -> None:
+        """`model` and the weights `first` are those of the first pass; `own` are words whose likelihoods a user gave,
+        which are left as they are."""
+        self.network, self.model, self.first, self.weights, self.own = network, model, first, weights, own
 
     def rescore(
         self, readings: Sequence[LexiconHypothesis], state: State, before: Sequence[str] = ()
@@ -130,12 +138,16 @@ class SecondPass:
             state: the n-gram model's, before the piece.
             before: the words before it, the last of which count.
         """
-        kept = [one for one in readings if one.log_score >= readings[0].log_score - LEAST_LIKELY]
+        kept = self.chosen(readings)
         changes = self.look([[word.word for word in one.words] for one in kept], state, before).changes(
             self.weights, self.first
         )
         changed = [replace(one, log_score=one.log_score + more) for one, more in zip(kept, changes, strict=True)]
         return sorted(changed, key=lambda one: -one.log_score)
+
+    def chosen(self, readings: Sequence[LexiconHypothesis]) -> list[LexiconHypothesis]:
+        """Of the readings, likeliest first, those that are worth another look."""
+        return [one for one in readings[:MOST_READINGS] if one.log_score >= readings[0].log_score - FARTHEST]
 
     def look(self, texts: Sequence[Sequence[str]], state: State, before: Sequence[str] = ()) -> Look:
         """What both models say of the words of texts, by which they can be weighed in any way; see `rescore`."""
@@ -143,14 +155,15 @@ class SecondPass:
         tree, behind = self._tree(trie, before)
         logs = self.network(tree).astype(np.float64) if len(trie.nodes) else np.zeros(len(tree.units))
         units = np.add.reduceat(logs, behind[:-1]) if len(trie.nodes) else np.zeros(0)
+        own = np.array([word in self.own for _, word in trie.nodes], np.bool_)
         if self.model is None:
-            return Look(trie, units, None)
+            return Look(trie, units, None, own)
         ngrams, states = [], [state]
         for parent, word in trie.nodes:
             log_prob, following = self.model.step(states[parent], self.model.word_id(word))
             ngrams.append(max(log_prob, LEAST_UNKNOWN))
             states.append(following)
-        return Look(trie, units, np.array(ngrams))
+        return Look(trie, units, np.array(ngrams), own)
 
     def _tree(self, trie: WordTrie, before: Sequence[str]) -> tuple[UnitTree, list[int]]:
         """The units of what was before and of a trie of words; where in them each word's units begin, and the end."""
@@ -201,17 +214,20 @@ class WordTrie:
 
 @dataclass(frozen=True)
 class Look:
-    """What two models say of the words of a trie: of its nodes from 1 on the logarithms of the words' probabilities."""
+    """What two models say of the words of a trie: of its nodes from 1 on the logarithms of the words' probabilities,
+    and whether what the first pass thought of them is left as it was."""
 
     trie: WordTrie
     units: Array
     ngrams: Array | None
+    own: Array
 
     def changes(self, weights: SecondWeights, first: Weights) -> list[float]:
         """By how much the second pass changes the score of each text, which the first has weighed by `first`."""
-        added = weights.model * self.log_probs(weights.share) + weights.word - first.word
+        added = weights.model * self.log_probs(weights.share)
         if self.ngrams is not None:
             added = added - first.model * self.ngrams
+        added = np.where(self.own, 0.0, added) + (weights.word - first.word)
         totals = [0.0]
         for (parent, _), more in zip(self.trie.nodes, added.tolist(), strict=True):
             totals.append(totals[parent] + more)

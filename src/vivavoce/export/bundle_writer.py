@@ -136,11 +136,11 @@ def write_bundle(
 
 
 def _take_over(old: Path, new: Path, facts: dict[str, Any]) -> None:
-    """What an export does not make: the card, which people write, what is attached: language model, lexicon, gate."""
+    """What an export does not make: the card, which people write, what is attached: models of text, lexicon, gate."""
     kept = ["MODEL_CARD.md", *(path.name for path in old.glob("*LICENSE*"))]
     if (old / "bundle.json").is_file():
         before = json.loads((old / "bundle.json").read_text(encoding="utf-8"))
-        for name in ("language_model", "lexicon"):
+        for name in ("language_model", "lexicon", "second_pass"):
             if attached := before.get(name):
                 facts[name] = attached
                 kept.append(attached["file"])

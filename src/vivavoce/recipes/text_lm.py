@@ -4,7 +4,7 @@
 
 The first run encodes the texts and keeps them in the folder `prepared`; later ones, here or on another machine that has
 only this folder, read it. With `updates=0` nothing else is done. A minute on a GPU, or some hours on two CPU cores.
-`viva lm export` turns the run's weights into the file that `viva lm attach-neural` puts into a bundle.
+`viva lm export` turns its weights into the file that `viva lm second-pass` puts into a bundle.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from vivavoce.data.manifest import read_manifest
 from vivavoce.data.unit_text import RowStarts, UnitText, read_unit_text, split_watched, write_unit_text
 from vivavoce.decoding.ngram_text import read_words
 from vivavoce.errors import ConfigError, DataError
+from vivavoce.export.text_lm import load_text_lm
 from vivavoce.models.text_lm import TextLm, TextLmDims, text_loss
 from vivavoce.text.normalize import normalize_for_training
 from vivavoce.text.subwords import END, Subwords
@@ -50,15 +51,17 @@ class Config:
     the utterances in the manifest `held_out`, or whose ids the bundle.json `held_out` lists, are left out of the
     manifests among them, whoever speaks them.
 
-    An update takes `batch_units` units in rows of one of the `row_units`. With `seconds` the rate falls with the clock,
-    and has fallen to nothing after so many of them, whatever the machine's speed; `updates` is then only a bound, and a
-    resumed run begins a new fall. Matrices inside the blocks are Muon's, at `matrix_rate`; the embedding is AdamW's.
+    `initial` names weights of an earlier run that this one starts from. An update takes `batch_units` units in rows of
+    one of the `row_units`. With `seconds` the rate falls with the clock, and has fallen to nothing after so many of
+    them, whatever the machine's speed; `updates` is then only a bound, and a resumed run begins a new fall. Matrices
+    inside the blocks are Muon's, at `matrix_rate`; the embedding is AdamW's.
     """
 
     texts: tuple[str, ...] = ()
     held_out: str = ""
     prepared: str = ".cache/lm/units"
     run: str = "runs/text-lm"
+    initial: str = ""
     vocabulary: int = 4095
     dims: TextLmDims = field(default_factory=TextLmDims)
     row_units: tuple[int, ...] = (128, 64)
@@ -66,8 +69,8 @@ class Config:
     batch_units: int = 65536
     updates: int = 3000
     seconds: float = math.inf
-    peak_rate: float = 4e-3
-    matrix_rate: float = 1e-2
+    peak_rate: float = 1.2e-2
+    matrix_rate: float = 1.5e-2
     warmup: int = 50
     decay_share: float = 0.7
     weight_decay: float = 0.1
@@ -106,7 +109,10 @@ def main(config: Config) -> Path:
             raise ConfigError("text_lm trains in one process; start it without torchrun.")
         folder = RunFolder(config.run)
         torch.manual_seed(config.seed)
-        model = TextLm(config.dims).to(process.device)
+        model = TextLm(config.dims)
+        if config.initial:
+            start_from(model, subwords, config.initial)
+        model.to(process.device)
         batches = RowBatches(UnitText.from_marked(kept, subwords), config, process.device)
         schedule: Schedule
         if math.isfinite(config.seconds):
@@ -205,6 +211,18 @@ def held_out_texts(config: Config) -> set[str]:
     if lacking := wanted - set(found):
         raise DataError(f"{config.held_out} holds out {sorted(lacking)[:3]}, which none of the manifests has.")
     return set(found.values())
+
+
+def start_from(model: TextLm, subwords: Subwords, path: str) -> None:
+    """Take over the weights of an earlier run.
+
+    Raises:
+        ConfigError: it had other sizes or other units. ModelError: there are no such weights.
+    """
+    known, units, _ = load_text_lm(path)
+    if known.dims != model.dims or units.merges != subwords.merges:
+        raise ConfigError(f"{path} is of {known.dims} or of other units than the prepared text's; start anew.")
+    model.load_state_dict(known.state_dict())
 
 
 def optimizers(model: TextLm, config: Config) -> list[torch.optim.Optimizer]:

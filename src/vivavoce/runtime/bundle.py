@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.lexicon_file import read_lexicon
 from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.second_pass import SecondWeights
 from vivavoce.decoding.word_scorer import Weights
 from vivavoce.decoding.words import BOUNDARY
 from vivavoce.dsp.features import FeatureConfig
@@ -90,6 +91,20 @@ class LexiconSpec:
 
 
 @dataclass(frozen=True)
+class SecondPassSpec:
+    """A network of subword units, with which the decoder "lexicon" looks again at what it has found.
+
+    Attributes:
+        file, sha256: the network (runtime/unit_predictor.py) and its digest.
+        weights: how much it, both models together and each word count in the second pass.
+    """
+
+    file: str
+    sha256: str
+    weights: SecondWeights
+
+
+@dataclass(frozen=True)
 class GateRules:
     """Where a voice activity detector lets the recogniser hear something (runtime/speech_gate.py).
 
@@ -125,6 +140,7 @@ class Bundle:
     lexicon: LexiconSpec | None
     gate: GateRules | None
     facts: Mapping[str, Any]
+    second_pass: SecondPassSpec | None = None
 
     @property
     def model_path(self) -> Path:
@@ -187,9 +203,13 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
             )
         if lexicon is not None and phones is None:
             raise ModelError("there is a lexicon, and no phones to read it in.")
+        second_pass = _file_spec(SecondPassSpec, "second_pass", facts, SecondWeights)
+        if second_pass is not None and lexicon is None:
+            raise ModelError("there is a second pass, and no lexicon for the first.")
         bundle = Bundle(
             folder, facts["name"], facts["language"], facts["sample_rate"],
             features, tokens, model, phones, language_model, lexicon, _gate_rules(facts.get("speech_gate")), facts,
+            second_pass,
         )  # fmt: skip
         _check_features(bundle)
     except KeyError as error:
@@ -197,7 +217,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
     except (VivaError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder}/bundle.json cannot be honoured: {error}") from None
     check_file(folder, model.file, model.sha256)
-    for attached in (language_model, lexicon):
+    for attached in (language_model, lexicon, second_pass):
         if attached is not None:
             check_file(folder, attached.file, attached.sha256)
     if lexicon is not None and lexicon.guesser:
@@ -243,6 +263,23 @@ def attach_lexicon(
     if guesser is not None:
         G2p.load(guesser)
         facts["lexicon"]["guesser"] = _put(Path(guesser), folder / "lexicon.g2p")
+    write_facts(folder, facts)
+
+
+def attach_second_pass(folder: str | Path, network: str | Path, weights: SecondWeights) -> None:
+    """Copy a network of subword units into a bundle, in place of one that it may have.
+
+    The file must be one that `unit_predictor.UnitPredictor.open` opens; that is not tried here, where no graph is
+    opened.
+
+    Raises:
+        ModelError: the folder is no bundle, or has no lexicon.
+    """
+    folder = Path(folder)
+    if load_bundle(folder).lexicon is None:
+        raise ModelError(f"{folder} has no lexicon, whose decoder has the second pass; attach a lexicon first.")
+    facts = read_facts(folder)
+    facts["second_pass"] = {**_put(Path(network), folder / "words.onnx"), "weights": asdict(weights)}
     write_facts(folder, facts)
 
 
@@ -346,12 +383,14 @@ def _check_features(bundle: Bundle) -> None:
         raise ModelError("the tokens hold no space between words; this version recognises characters.")
 
 
-def _file_spec(spec_class: type[Spec], name: str, facts: Mapping[str, Any]) -> Spec | None:
+def _file_spec(
+    spec_class: type[Spec], name: str, facts: Mapping[str, Any], weights_class: type[Weights | SecondWeights] = Weights
+) -> Spec | None:
     """The settings of an attached file, where there is one."""
     stated = facts.get(name)
     if stated is None:
         return None
-    weights = Weights(**{field.name: float(stated["weights"][field.name]) for field in fields(Weights)})
+    weights = weights_class(**{field.name: float(stated["weights"][field.name]) for field in fields(weights_class)})
     file = _plain_name(name, stated["file"])
     return spec_class(file, str(stated["sha256"]), weights)  # type: ignore[call-arg]
 

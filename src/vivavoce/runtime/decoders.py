@@ -10,7 +10,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
+from vivavoce.decoding.lexicon_readings import ReadingSearch
 from vivavoce.decoding.lexicon_search import Context as LexiconContext
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer, LexiconSearch
+from vivavoce.decoding.second_pass import REMEMBERED_WORDS, SecondPass
 from vivavoce.decoding.word_beam import WordSearch, word_shares
 from vivavoce.decoding.word_scorer import WordContext, WordScorer
 from vivavoce.decoding.words import BOUNDARY
@@ -54,14 +56,25 @@ class Decoder(Protocol):
     def reset(self) -> None: ...
 
 
-def make_decoder(name: str, bundle: Bundle, scorer: WordScorer | LexiconScorer | None = None) -> Decoder:
+@dataclass(frozen=True)
+class LexiconPasses:
+    """What the decoder "lexicon" scores words by: in its search, and in a second look at what that has found."""
+
+    scorer: LexiconScorer
+    second: SecondPass | None = None
+
+
+Scorer = WordScorer | LexiconPasses
+
+
+def make_decoder(name: str, bundle: Bundle, scorer: Scorer | None = None) -> Decoder:
     """A decoder of `DECODERS` for a bundle's outputs; "words" and "lexicon" need their scorers.
 
     Raises:
         ConfigError: another name.
     """
     if name == "lexicon":
-        assert isinstance(scorer, LexiconScorer), "the recogniser makes one"
+        assert isinstance(scorer, LexiconPasses), "the recogniser makes one"
         assert bundle.phones is not None
         return LexiconStream(scorer, bundle.tokens, bundle.phones.blank_id)
     if name == "words":
@@ -241,19 +254,47 @@ class WordStream(PieceStream):
         return self._search.timed(readings), readings[0].context
 
 
-class LexiconStream(PieceStream):
-    """Words of a lexicon, heard by their phones, and spelled here: to callers the tokens are letters as of others."""
+LexiconStart = tuple[LexiconContext, tuple[str, ...]]
+"""Where a piece begins: what the first pass knows of the words before, and the last of these for the second."""
 
-    def __init__(self, scorer: LexiconScorer, letters: Alphabet, blank_id: int, beam_size: int = LEXICON_BEAM) -> None:
+
+class LexiconStream(PieceStream):
+    """Words of a lexicon, heard by their phones, and spelled here: to callers the tokens are letters as of others.
+
+    The second pass looks at whole pieces alone. What is still open is shown as the first reads it: the second would
+    look at it again with every chunk, and words at its end change most.
+    """
+
+    def __init__(self, passes: LexiconPasses, letters: Alphabet, blank_id: int, beam_size: int = LEXICON_BEAM) -> None:
         """`blank_id` is that of the phones."""
-        self.scorer, self.letters, self.beam_size = scorer, letters, beam_size
+        self.scorer, self.second = passes.scorer, passes.second
+        self.letters, self.beam_size = letters, beam_size
         super().__init__(blank_id)
 
-    def _make_search(self, start: LexiconContext | None) -> LexiconSearch:
-        return LexiconSearch(self.scorer, self.blank_id, self.beam_size, start=start)
+    @property
+    def open(self) -> GreedyResult:
+        """The tokens of the piece that is not complete, as the first pass reads them."""
+        if not self._count:
+            return join_results([])
+        return self._shifted(self._spelled(self._search.hypotheses(False, SHARED_READINGS), ends=False))
 
-    def _best(self, ends: bool) -> tuple[GreedyResult, LexiconContext]:
+    def _make_search(self, start: LexiconStart | None) -> LexiconSearch:
+        context = start[0] if start is not None else None
+        if self.second is None:
+            return LexiconSearch(self.scorer, self.blank_id, self.beam_size, start=context)
+        return ReadingSearch(self.scorer, self.blank_id, self.beam_size, start=context)
+
+    def _best(self, ends: bool) -> tuple[GreedyResult, LexiconStart]:
         readings = self._search.hypotheses(ends, SHARED_READINGS)
+        before: tuple[str, ...] = ()
+        if self.second is not None:
+            context, before = self._start or (self.scorer.start(), ())
+            readings = self.second.rescore(readings, context[0], before)
+            before = (*before, *(word.word for word in readings[0].words))[-REMEMBERED_WORDS:]
+        return self._spelled(readings, ends), (readings[0].context, before)
+
+    def _spelled(self, readings: Sequence[LexiconHypothesis], ends: bool) -> GreedyResult:
+        """The first of the readings, letter by letter, each as sure as its word is in all readings."""
         best = readings[0]
         shares = reading_shares(readings)
         boundary = self.letters.tokens.index(BOUNDARY)
@@ -267,7 +308,7 @@ class LexiconStream(PieceStream):
             if number + 1 < len(best.words) or not ends:  # another word, or another piece, follows
                 rows.append((boundary, edges[-1], edges[-1], 0.0))
         tokens, starts, behind = (np.array([row[n] for row in rows], np.int64) for n in range(3))
-        return GreedyResult(tokens, starts, behind, np.array([row[3] for row in rows], np.float32)), best.context
+        return GreedyResult(tokens, starts, behind, np.array([row[3] for row in rows], np.float32))
 
 
 def reading_shares(readings: Sequence[LexiconHypothesis]) -> NDArray[np.float64]:

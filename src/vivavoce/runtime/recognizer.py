@@ -28,16 +28,19 @@ from vivavoce.decoding.lexicon_search import LexiconScorer
 from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.own_words import OwnWords
+from vivavoce.decoding.second_pass import SecondPass
 from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.dsp.resample import resample
 from vivavoce.errors import AudioError, ConfigError, TextError, VivaError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle, load_bundle
+from vivavoce.runtime.decoders import LexiconPasses, Scorer
 from vivavoce.runtime.encoder import Encoder
 from vivavoce.runtime.speech_gate import open_gate_model
 from vivavoce.runtime.stream import FrameStream, RecognizerStream, make_gate, through_gate, with_tail
 from vivavoce.runtime.transcript import Transcript, WordReader
+from vivavoce.runtime.unit_predictor import UnitPredictor
 from vivavoce.timeline import seconds_to_samples
 
 Array = NDArray[np.float32]
@@ -116,14 +119,14 @@ class Recognizer:
         self.decoder = decoder
         if hotwords is not None and decoder not in ("words", "lexicon"):
             raise ConfigError(f"hotwords were given, which the decoder {decoder!r} has no use for; use 'words'.")
-        self._scorer: WordScorer | LexiconScorer | None = None
+        self._scorer: Scorer | None = None
         if decoder == "words":
             self._scorer = _make_scorer(self.bundle, hotwords, weights)
         elif decoder == "lexicon":
             if tree is None:
                 remedy = "attach one, or use another decoder" if words is None else "words need one that they can join"
                 raise ConfigError(f"{self.bundle.folder} has no lexicon; {remedy}.")
-            self._scorer = make_lexicon_scorer(self.bundle, tree, hotwords, weights, words)
+            self._scorer = make_lexicon_passes(self.bundle, tree, hotwords, weights, threads, words)
         self._stretch_chunks = max(1, STRETCH_FRAMES // max(1, self.chunk_frames))
         self._encoder = Encoder(self.bundle, threads, provider, optimization)
         self._detector: ActivityModel | None = None
@@ -329,6 +332,28 @@ def make_lexicon_scorer(
     """What scores the words of a lexicon: the bundle's language model, if it has one, the hotwords, a user's words."""
     weights = weights or (bundle.lexicon.weights if bundle.lexicon else None)
     return LexiconScorer(tree, open_language_model(bundle), weights, hotwords, own.log_probs if own else None)
+
+
+def make_lexicon_passes(
+    bundle: Bundle,
+    tree: LexiconTree,
+    hotwords: Hotwords | None = None,
+    weights: Weights | None = None,
+    threads: int = 1,
+    own: OwnWords | None = None,
+) -> LexiconPasses:
+    """The same, and a second pass, if the bundle has one.
+
+    Its weights go with those of the first, and other weights for this one switch it off.
+    """
+    scorer, spec = make_lexicon_scorer(bundle, tree, hotwords, weights, own), bundle.second_pass
+    if spec is None or weights is not None:
+        return LexiconPasses(scorer)
+    given = set(own.log_probs) if own is not None else set()
+    if hotwords is not None and scorer.model is not None:
+        given |= {word for word in hotwords.words if word not in scorer.model}
+    network = UnitPredictor.open(bundle.folder / spec.file, threads)
+    return LexiconPasses(scorer, SecondPass(network, scorer.model, scorer.weights, spec.weights, given))
 
 
 def _cut(blocks: Iterator[Array], segment: Segment, sample_rate: int) -> Iterator[Array]:

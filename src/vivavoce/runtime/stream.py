@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.decoding.lexicon_search import LexiconScorer
-from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.errors import ConfigError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle
+from vivavoce.runtime.decoders import Scorer
 from vivavoce.runtime.encoder import Encoder
 from vivavoce.runtime.speech_gate import SpeechGate
 from vivavoce.runtime.transcript import Transcript, WordReader
@@ -108,7 +107,7 @@ class RecognizerStream:
         step_chunks: int = 1,
         decoder: str = "greedy",
         live_chunk_frames: int | None = None,
-        scorer: WordScorer | LexiconScorer | None = None,
+        scorer: Scorer | None = None,
         detector: ActivityModel | None = None,
     ) -> None:
         """`Recognizer.create_stream` knows good values for all of these; without the last, nothing is shown early.

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.decoding.ctc_greedy import GreedyResult, join_results
-from vivavoce.decoding.lexicon_search import LexiconScorer
-from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.decoding.words import BOUNDARY, Word, token_words
 from vivavoce.runtime.bundle import Bundle
-from vivavoce.runtime.decoders import make_decoder
+from vivavoce.runtime.decoders import Scorer, make_decoder
 
 Array = NDArray[np.float32]
 
@@ -33,9 +31,7 @@ class Transcript:
 class WordReader:
     """Reads words out of log-probabilities as they come; work and memory follow the words, not the audio."""
 
-    def __init__(
-        self, bundle: Bundle, decoder: str = "greedy", scorer: WordScorer | LexiconScorer | None = None
-    ) -> None:
+    def __init__(self, bundle: Bundle, decoder: str = "greedy", scorer: Scorer | None = None) -> None:
         """`decoder` is a name of `decoders.DECODERS`; "words" and "lexicon" need their scorers."""
         self._bundle = bundle
         self._decoder = make_decoder(decoder, bundle, scorer)
