@@ -42,7 +42,8 @@ def main() -> None:
     from hotwords import count
     from vivavoce.data.manifest import read_manifest
     from vivavoce.decoding.lexicon_file import read_lexicon
-    from vivavoce.decoding.lexicon_search import LexiconScorer, lexicon_search
+    from vivavoce.decoding.lexicon_scorer import LexiconScorer
+    from vivavoce.decoding.lexicon_search import lexicon_search
     from vivavoce.decoding.lexicon_tree import LexiconTree
     from vivavoce.evaluation.recordings import audio_of
     from vivavoce.runtime.bundle import load_bundle

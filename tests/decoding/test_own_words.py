@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivavoce.decoding.hotwords import Hotwords
-from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer, lexicon_search
+from vivavoce.decoding.lexicon_scorer import LexiconScorer
+from vivavoce.decoding.lexicon_search import LexiconHypothesis, lexicon_search
 from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words

@@ -66,7 +66,8 @@ class LexiconScorer:
         w = self.weights
         self._fixed = tree.entry_log_probs + w.word
         self._ids = np.zeros(len(tree.words), np.int64)
-        self._shares: dict[int, float] = {}  # of `<unk>`, for words that the model knows as rarer; natural logarithms
+        # What words that the model knows as rarer have of `<unk>`, as natural logarithms; -inf for all others.
+        self._shares = np.full(len(tree.words), -np.inf)
         scores = self._fixed.copy()
         if model is not None:
             known = np.array([word in model for word in tree.words])
@@ -79,6 +80,7 @@ class LexiconScorer:
                     fixed[place] = w.model * (log_prob - unknown)
                 elif log_prob > unigrams[place]:
                     self._shares[place], unigrams[place] = log_prob - unknown, log_prob
+            self._raises = bool((self._shares > -np.inf).any())
             self._fixed += fixed[tree.entry_words]
             scores = self._fixed + w.model * unigrams[tree.entry_words]
         if hotwords is not None:
@@ -100,13 +102,13 @@ class LexiconScorer:
         wanted.update(own)
         return [(place, wanted[word]) for place, word in enumerate(self.tree.words) if word in wanted] if wanted else []
 
-    def _raised(self, log_prob: float, word: int, state: State) -> float:
-        """What the model says of a word, or, where that is more, what a user's likelihood of it says."""
-        share = self._shares.get(word)
-        if share is None:
-            return log_prob
+    def _raise(self, log_probs: Array, words: Array, contexts: Sequence[Context], owners: Array) -> None:
+        """Change what the model says of words behind contexts into what a user's likelihoods do, where that is more."""
         assert self.model is not None
-        return max(log_prob, max(self.model.step(state, UNK)[0], LEAST_UNKNOWN) + share)
+        shares = self._shares[words]
+        for place in (shares > -np.inf).nonzero()[0].tolist():
+            unknown = max(self.model.step(contexts[owners[place]][0], UNK)[0], LEAST_UNKNOWN)
+            log_probs[place] = max(log_probs[place], unknown + shares[place])
 
     def start(self) -> Context:
         """Before a text's first word."""
@@ -130,9 +132,8 @@ class LexiconScorer:
         if self.model is not None:
             log_probs, held = self.model.scores([state for state, _ in contexts], owners, self._ids[words])
             log_probs = np.maximum(log_probs, LEAST_UNKNOWN)
-            if self._shares:
-                for place, word in enumerate(words.tolist()):
-                    log_probs[place] = self._raised(float(log_probs[place]), word, contexts[owners[place]][0])
+            if self._raises:
+                self._raise(log_probs, words, contexts, owners)
             gains += self.weights.model * log_probs
             following[held] = -1
         if self.hotwords is not None:
