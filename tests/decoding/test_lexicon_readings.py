@@ -82,6 +82,7 @@ def spell(log_probs: np.ndarray, tokens: tuple[int, ...]) -> float:
 @pytest.mark.parametrize("seed", range(5))
 def test_each_text_has_its_own_probability(model: NgramModel, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vivavoce.decoding.lexicon_readings.SHARE_FLOOR", 0.0)
+    monkeypatch.setattr("vivavoce.decoding.lexicon_readings.LISTED_AT_A_WAY", 10_000)
     log_probs = posteriors(6, seed)
     log_probs[3] = np.log([0.9999, 4e-5, 3e-5, 3e-5])
     expected = every_text(log_probs, model)
@@ -112,7 +113,8 @@ def test_a_sure_blank_changes_no_shares(model: NgramModel) -> None:
 
 
 @pytest.mark.parametrize("readings", [1, 3])
-def test_the_search_is_as_without(model: NgramModel, readings: int) -> None:
+def test_the_search_is_as_without(model: NgramModel, readings: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vivavoce.decoding.lexicon_readings.LISTED_AT_A_WAY", 10_000)
     scorer = LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS)
     log_probs = posteriors(40, 7)
     plain, kept = LexiconSearch(scorer, beam_size=20), ReadingSearch(scorer, beam_size=20, readings=readings)

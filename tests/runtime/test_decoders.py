@@ -133,7 +133,10 @@ def test_decoders_by_name() -> None:
     letters = Alphabet(("<b>", "a", "b", "c", " "))
     bundle: Any = SimpleNamespace(tokens=letters, phones=Alphabet(("<b>", "A", "B", "C", "S")))
     said = [Pronunciation(letter, (token,)) for token, letter in enumerate("abc", 1)]
-    scorers: dict[str, Any] = {"words": WordScorer(letters), "lexicon": LexiconPasses(LexiconScorer(LexiconTree(said, 5)))}
+    scorers: dict[str, Any] = {
+        "words": WordScorer(letters),
+        "lexicon": LexiconPasses(LexiconScorer(LexiconTree(said, 5))),
+    }
     texts = {}
     for name in decoders.DECODERS:
         decoder = make_decoder(name, bundle, scorers.get(name))

@@ -21,6 +21,7 @@ Array = np.ndarray
 
 SHARE_FLOOR = 1e-3  # texts of a lower share of what is most of their hypothesis are dropped
 READINGS = 8
+LISTED_AT_A_WAY = 2  # so many texts are listed for each way to end, likeliest first
 
 
 class ReadingSearch(LexiconSearch):
@@ -72,7 +73,7 @@ class ReadingSearch(LexiconSearch):
         scores = score[:, None] + log_shares[origin]
         found: dict[tuple[str, ...], LexiconHypothesis] = {}
         names = self.scorer.tree.words
-        for number in np.argsort(-scores, axis=None, kind="stable").tolist():
+        for number in np.argsort(-scores, axis=None, kind="stable")[: LISTED_AT_A_WAY * len(score)].tolist():
             way, reading = divmod(number, scores.shape[1])
             log_score, place = float(scores[way, reading]), int(origin[way])
             if log_score == -math.inf:

@@ -25,7 +25,7 @@ from vivavoce.text.normalize import normalize_for_scoring
 
 SHARES = tuple(n / 10 for n in range(11))
 MODELS = tuple(round(0.5 + n / 10, 1) for n in range(16))
-WORDS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
+WORDS = (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5)
 
 
 @dataclass(frozen=True)
