@@ -130,11 +130,13 @@ class Readings:
 
     def __init__(self, most: int) -> None:
         """Keep so many texts of each hypothesis."""
-        # (4, P, K): the number of each text, -1 for none, how the likeliest alignment said its words, and the frames of
-        # its unfinished word's first and last token; (2, P, K) how probable it is, ending in a blank and in a token.
-        self._known = np.full((4, 1, most), -1, np.int64)
-        self._parts = np.zeros((2, 1, most))
-        self._known[TEXT, 0, 0], self._parts[BLANK, 0, 0] = 0, 1.0
+        self.most = most
+        # (4, P * K), the texts of each hypothesis side by side: a text's number, -1 for none, how its likeliest
+        # alignment said its words, and the frames of its unfinished word's first and last token; (2, P * K): how
+        # probable it is, ending in a blank and in a token.
+        self._known = np.full((4, most), -1, np.int64)
+        self._parts = np.zeros((2, most))
+        self._known[TEXT, 0], self._parts[BLANK, 0] = 0, 1.0
         self._said: list[tuple[int, int, int, int]] = []  # (before, word, first frame, last frame)
         self._numbers: dict[tuple[int, int], int] = {}  # (text before, word): a text; 0 has no words
 
@@ -151,13 +153,13 @@ class Readings:
 
     def log_shares(self) -> Array:
         """(P, K) how much of a hypothesis's probability is of each text, as natural logarithms, -inf for none."""
-        both = self._parts.sum(axis=0)
+        both = self._parts.sum(axis=0).reshape(-1, self.most)
         with np.errstate(divide="ignore"):
             return np.log(both / both.sum(axis=1, keepdims=True))
 
     def words(self, hypothesis: int, reading: int) -> list[tuple[int, int, int]]:
         """The words of a text that have ended, with the frames of their first and last tokens."""
-        found, trace = [], int(self._known[TRACE, hypothesis, reading])
+        found, trace = [], int(self._known[TRACE, hypothesis * self.most + reading])
         while trace >= 0:
             trace, word, first, last = self._said[trace]
             found.append((word, first, last))
@@ -165,11 +167,12 @@ class Readings:
 
     def unfinished(self, hypothesis: int, reading: int) -> tuple[int, int]:
         """The frames of the first and the last token of the word behind those."""
-        return int(self._known[FIRST, hypothesis, reading]), int(self._known[LAST, hypothesis, reading])
+        first, last = self._known[FIRST:, hypothesis * self.most + reading].tolist()
+        return first, last
 
     def take(self, steps: Steps) -> None:
         """Go on by a frame."""
-        here, most = self._known.shape[1:]
+        here, most = len(steps.stay_blank), self.most
         # What is little of its new hypothesis is left out before its texts are looked at: that is most of all.
         led = (steps.rank >= 0).nonzero()[0]
         rank, amounts = steps.rank[led], np.concatenate((steps.stay_blank + steps.stay_spoken, steps.value))[led]
@@ -181,32 +184,46 @@ class Readings:
         came = np.concatenate((np.arange(here), steps.origin))[led]
         parts = self._moved(steps, led, came)  # (2, L, K)
         both = parts[BLANK] + parts[SPOKEN]
-        row, reading = (both > floor[rank, None]).nonzero()
-        parts, amounts, rank = parts[:, row, reading], both[row, reading], rank[row]
-        known = self._known[:, came[row], reading]
+        chosen = (both > floor[rank, None]).ravel().nonzero()[0]
+        row = chosen // most
+        parts, amounts, rank = parts.reshape(2, -1).take(chosen, axis=1), both.ravel()[chosen], rank[row]
+        known = self._known.take(came[row] * most + chosen % most, axis=1)
         led = led[row]
         word = np.concatenate((np.full(here, -1), steps.word))[led]
         self._add_words(known, word)
         # Add up what is of one text at one place; the largest part says when its words were said.
         many = len(self._numbers) + 1
         key = rank * many + known[TEXT]
-        order = np.lexsort((amounts, key))
-        key = key[order]
-        ends = np.append((key[1:] != key[:-1]).nonzero()[0], len(key) - 1)  # the largest of each
-        starts = np.append(0, ends[:-1] + 1)
-        parts = np.add.reduceat(parts[:, order], starts, axis=1)
-        chosen, rank = order[ends], key[ends] // many
-        # Of each place the likeliest.
-        order = np.lexsort((-(parts[BLANK] + parts[SPOKEN]), rank))
-        rank = rank[order]
-        column = np.arange(len(order)) - rank.searchsorted(np.arange(steps.count))[rank]
-        kept = (column < most).nonzero()[0]
-        order, at = order[kept], (slice(None), rank[kept], column[kept])
-        chosen = chosen[order]
-        self._known = np.full((4, steps.count, most), -1)
-        self._known[at] = self._remembered(known[:, chosen], word[chosen], led[chosen] >= here, steps.frame)
-        self._parts = np.zeros((2, steps.count, most))
-        self._parts[at] = parts[:, order] / steps.scale
+        order = key.argsort()
+        key, amounts = key[order], amounts[order]
+        fresh = np.ones(len(key), np.bool_)
+        np.not_equal(key[1:], key[:-1], out=fresh[1:])
+        starts = fresh.nonzero()[0]
+        parts = np.add.reduceat(parts.take(order, axis=1), starts, axis=1)
+        group = fresh.cumsum() - 1
+        chosen = np.empty(len(starts), np.int64)
+        largest = (amounts == np.maximum.reduceat(amounts, starts)[group]).nonzero()[0]
+        chosen[group[largest]] = order[largest]
+        rank = key[starts] // many
+        kept, column = self._likeliest(rank, parts, steps.count)
+        chosen, at = chosen[kept], rank[kept] * most + column
+        known = self._remembered(known.take(chosen, axis=1), word[chosen], led[chosen] >= here, steps.frame)
+        self._known = np.full((4, steps.count * most), -1)
+        self._known[:, at] = known
+        self._parts = np.zeros((2, steps.count * most))
+        self._parts[:, at] = parts.take(kept, axis=1) / steps.scale
+
+    def _likeliest(self, rank: Array, parts: Array, count: int) -> tuple[Array, Array]:
+        """Of texts, by their hypotheses' numbers, which rise, those to keep, and in which column of theirs."""
+        starts = rank.searchsorted(np.arange(count))
+        column = np.arange(len(rank)) - starts[rank]
+        if column.max() < self.most:
+            return np.arange(len(rank)), column
+        amounts = parts[BLANK] + parts[SPOKEN]
+        # Sorted by hypothesis and, in it, by what is no part of the whole: between one number and the next.
+        order = (rank - amounts / np.add.reduceat(amounts, starts)[rank]).argsort()
+        kept = (column < self.most).nonzero()[0]  # the columns are the same in any order within a hypothesis
+        return order[kept], column[kept]
 
     def _moved(self, steps: Steps, led: Array, came: Array) -> Array:
         """(2, L, K): what of each text stays or moves, ending in a blank, and in a token.
@@ -217,7 +234,7 @@ class Readings:
         """
         stay = int(led.searchsorted(len(steps.stay_blank)))
         move = led[stay:] - len(steps.stay_blank)
-        old = self._parts[:, came]
+        old = self._parts.reshape(2, -1, self.most).take(came, axis=1)
         both = old[BLANK] + old[SPOKEN]
         both /= both.sum(axis=1, keepdims=True)
         # Of what a token needs: to be said again, an ending in it; to be another of its kind, an ending in a blank.
