@@ -53,7 +53,7 @@ def test_words_of_a_sound_compete_by_their_likelihood(viva: Viva, repository: Pa
 def test_live_and_measured(viva: Viva, words: Path, recording: Path, tmp_path: Path) -> None:
     done = viva("listen", "--words", words, "--file", recording, "--block-ms", 1000)
     assert done.out == f"{SAID}\n"
-    write_manifest(tmp_path / "one.jsonl", [Utterance("one", str(recording), SAID, 3.0)])
+    write_manifest(tmp_path / "one.jsonl", [Utterance("one", str(recording), SAID, 3.78)])
     report = json.loads(viva("evaluate", "--words", words, "-f", "json", tmp_path / "one.jsonl").out)
     assert "lexicon" in json.dumps(report)
     assert viva("evaluate", "--words", words, tmp_path / "one.jsonl").out.count(" 0.0 ") > 0

@@ -20,7 +20,9 @@ def export(
     test: Annotated[list[Path], typer.Option("--test", help="Manifest to measure on; may be repeated.")],
     precision: Annotated[str, typer.Option(help="int8 or fp32.")] = "int8",
     name: Annotated[str, typer.Option(help="Name of the bundle.")] = "asr-en-small",
-    chunk_frames: Annotated[int, typer.Option(help="Attention chunk of 80 ms frames: the look-ahead.")] = 16,
+    chunk_frames: Annotated[
+        int | None, typer.Option(help="Attention's chunk in encoder frames, the look-ahead; as many as are 1.28 s.")
+    ] = None,
     max_wer_increase: Annotated[
         float, typer.Option(help="Refuse when int8 raises the word error rate by more points than this.")
     ] = 0.3,

@@ -31,20 +31,23 @@ from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.normalize import normalize_for_scoring
 from vivavoce.training.run_folder import load_checkpoint, unpack
 
+LOOK_AHEAD = 128  # feature frames, 1.28 s: behind that, a longer chunk gains little (the package's card)
+
 
 @dataclass(frozen=True)
 class BundleSettings:
     """What a bundle says of itself, and the bounds that it must keep.
 
     `max_wer_increase` is in percentage points, int8 against float32, on the test utterances; `max_error` bounds the
-    largest difference of any log-probability between torch and the float32 graph.
+    largest difference of any log-probability between torch and the float32 graph. `chunk_frames` is in encoder frames;
+    None stands for LOOK_AHEAD.
     """
 
     name: str = "asr-en-small"
     language: str = "en"
     licence: str = "Apache-2.0"
     precision: str = "int8"
-    chunk_frames: int = 16
+    chunk_frames: int | None = None
     tail_frames: int = 8
     max_error: float = 1e-3
     max_wer_increase: float = 0.3
@@ -52,7 +55,7 @@ class BundleSettings:
     def __post_init__(self) -> None:
         if self.precision not in ("int8", "fp32"):
             raise ConfigError(f"precision is {self.precision!r}; expected int8 or fp32.")
-        if self.chunk_frames < 1:
+        if self.chunk_frames is not None and self.chunk_frames < 1:
             raise ConfigError(f"chunk_frames is {self.chunk_frames}; expected 1 or more.")
 
 
@@ -198,7 +201,7 @@ def _facts(
             "width": d.width,
             "left_frames": d.left_frames,
             "convolution_frames": d.convolution_frames,
-            "chunk_frames": settings.chunk_frames,
+            "chunk_frames": settings.chunk_frames or max(1, LOOK_AHEAD // d.subsampling),
             "tail_frames": settings.tail_frames,
             "parameters": sum(p.numel() for p in model.parameters()),
         },

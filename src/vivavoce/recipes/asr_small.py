@@ -46,6 +46,11 @@ from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.waveforms import WaveformStore
 
+DIMS = ConformerDims(
+    strides=(2, 2), outputs_per_frame=1, layers=7, left_frames=128, convolution_frames=16, final_phones=True
+)
+"""The network in the package: docs/decisions/output-frames.md."""
+
 CTC_BESIDE_MMI = 0.2  # the weight that CTC keeps: it holds the spikes where they are
 
 
@@ -77,7 +82,7 @@ class Config:
     cache: str = ".cache"
     initial: str = ""
     held_out: str = ""
-    dims: ConformerDims = field(default_factory=lambda: ConformerDims(layers=7, final_phones=True))
+    dims: ConformerDims = DIMS
     features: FeatureConfig = field(default_factory=FeatureConfig)
     updates: int = 20000
     batch_seconds: float = 100.0
@@ -97,7 +102,7 @@ class Config:
     consistency: float = 0.0
     final_phone_weight: float = 1.0
     mmi_after: int = 1000
-    chunk_frames: tuple[int, ...] = (4, 8, 16, 32, 256, 256)
+    chunk_frames: tuple[int, ...] = (8, 16, 32, 64, 512, 512)
     time_masks: int = 4
     frequency_bins: int = 27
     vocal_tract: float = 0.1

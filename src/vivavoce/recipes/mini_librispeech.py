@@ -44,7 +44,6 @@ from vivavoce.evaluation.recordings import audio_of
 from vivavoce.evaluation.reports import wer_report
 from vivavoce.evaluation.word_weights import tune_lexicon_weights
 from vivavoce.export.bundle_writer import BundleSettings, load_model, write_bundle
-from vivavoce.models.conformer_ctc import ConformerDims
 from vivavoce.recipes import asr_small, g2p
 from vivavoce.runtime.bundle import PHONES, attach_language_model, attach_lexicon
 from vivavoce.runtime.recognizer import Recognizer
@@ -56,13 +55,9 @@ ARCHIVES = "https://www.openslr.org/resources/31"
 
 def network() -> asr_small.Config:
     """The settings of `asr_small` for five hours: frames of 40 ms, much augmentation, two views where a GPU is."""
-    dims = ConformerDims(
-        strides=(2, 2), outputs_per_frame=1, layers=7, left_frames=128, convolution_frames=16, final_phones=True,
-        dropout=0.12,
-    )  # fmt: skip
     on_gpu = torch.cuda.is_available()
     return asr_small.Config(
-        dims=dims,
+        dims=replace(asr_small.DIMS, dropout=0.12),
         updates=4000 if on_gpu else 8000,
         batch_seconds=400.0 if on_gpu else 100.0,
         consistency=0.2 if on_gpu else 0.0,
@@ -213,11 +208,9 @@ def _export(run: Path, held_out: Sequence[Utterance], bundle: Path, config: Conf
     settings: dict[str, Any] = json.loads((run / "config.json").read_text(encoding="utf-8"))
     dims, features, tail_frames = asr_small.model_settings(settings)
     checkpoint = sorted((run / "checkpoints").glob("step-*.safetensors"))[-1]
-    look_ahead = BundleSettings(
-        name="mini-librispeech", chunk_frames=128 // dims.subsampling, tail_frames=tail_frames, max_wer_increase=3.0
-    )
+    named = BundleSettings(name="mini-librispeech", tail_frames=tail_frames, max_wer_increase=3.0)
     facts = asr_small.facts_of_run(settings, checkpoint)
-    write_bundle(load_model(checkpoint, dims), features, bundle, look_ahead, held_out, facts)
+    write_bundle(load_model(checkpoint, dims), features, bundle, named, held_out, facts)
 
 
 def _attach(bundle: Path, words: Path, lexicon: Path, guesser: Path, held_out: Sequence[Utterance]) -> None:
