@@ -37,8 +37,8 @@ class WordTiming:
         ConfigError: a negative time, or a share outside of its range.
     """
 
-    lag_seconds: float = 0.15
-    trail_seconds: float = 0.05
+    lag_seconds: float = 0.1
+    trail_seconds: float = 0.07
     pause_seconds: float = 0.04
     share: float = 0.0
 
