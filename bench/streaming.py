@@ -2,11 +2,16 @@
 
     python bench/streaming.py                        16 streams at once for a minute, then an hour in one stream
     python bench/streaming.py --bundle my-bundle --streams 32 --decoder beam
+    python bench/streaming.py --spread               the streams begin one after another, spread over a chunk
 
 Every stream is fed blocks of 100 ms at the moment when they would have been spoken, each stream at another phase, and
 its text is read after every block, as captions do. All run in one thread, first come first served. The delay is the
 time from a block's last sample to the text that holds it: waiting for the other streams and computing. The look-ahead,
 sound that must be heard before a frame is final, comes on top and is a setting: it is shown beside.
+
+Streams that all begin within 100 ms complete their chunks together, again and again, and wait for one another. That is
+the worst that can happen. With `--spread` they begin at even distances over the time of one chunk, as callers who know
+nothing of one another do on average.
 
 The hour is the repository's examples with pauses, over and over, as fast as the machine can. Its period is a whole
 number of chunks, so that from the second time on each word must come again one period later: drift would show.
@@ -38,6 +43,7 @@ def main() -> None:
     parser.add_argument("--bundle", help="bundle to measure; the package's own if not given")
     parser.add_argument("--decoder", default="auto")
     parser.add_argument("--streams", type=int, default=16)
+    parser.add_argument("--spread", action="store_true", help="begin spread over a chunk, not all within 100 ms")
     parser.add_argument("--seconds", type=int, default=60, help="how long the streams run (default 60)")
     parser.add_argument("--minutes", type=int, default=60, help="of the long stream (default 60; 0 for none)")
     options = parser.parse_args()
@@ -49,7 +55,11 @@ def main() -> None:
     recognizer = Recognizer(options.bundle, decoder=options.decoder)
     frame_ms = 1000 * recognizer.bundle.encoder_frame_seconds
     print(f"{timing.machine()}, 1 thread, load {os.getloadavg()[0]:.2f}")
-    print(f"{recognizer.bundle.name}, {options.decoder}, {options.streams} streams at once, {options.seconds} s each\n")
+    begin = "spread over a chunk" if options.spread else "all within 100 ms"
+    print(
+        f"{recognizer.bundle.name}, {options.decoder}: {options.streams} streams of {options.seconds} s, begun {begin}"
+    )
+    print()
     chunk = recognizer.chunk_frames
     choices = [(chunk, None), (chunk, chunk // 4 or None), (max(1, chunk // 2), None), (max(1, chunk // 4), None)]
     timing.print_table(
@@ -65,7 +75,8 @@ def row(recognizer: Any, options: argparse.Namespace, chunk: int, live: int | No
     from vivavoce.metrics.latency import Steadiness, latency
 
     audio, _ = endless(recognizer)
-    phases = [number * 0.1 / options.streams for number in range(options.streams)]
+    within = chunk * frame_ms / 1000 if options.spread else BLOCK / RATE
+    phases = [number * within / options.streams for number in range(options.streams)]
     offsets = [number * len(audio) // options.streams for number in range(options.streams)]
     streams = [recognizer.create_stream(chunk, live) for _ in phases]
     steadiness = [Steadiness() for _ in phases]

@@ -1,7 +1,7 @@
 """Common Voice's clips without text: what a release holds and nobody has judged yet, for self-training.
 
 A release's `clips` holds all recordings, `validated.tsv` and `invalidated.tsv` those that were voted on. Nothing is
-known of the others but that somebody read a sentence. Their texts are left empty: `viva label` guesses them.
+known of the others but that somebody read a sentence. Their texts are left empty.
 Source: https://commonvoice.mozilla.org
 """
 
@@ -15,7 +15,7 @@ from vivavoce.data.recordings import AUDIO_SUFFIXES, Progress, chosen_parts, mea
 
 NAME = "common_voice_clips"
 LICENCE = "CC0-1.0"
-FOLDERS: tuple[str, ...] = ()
+FOLDERS = ("common_voice_clips",)
 JUDGED = ("validated.tsv", "invalidated.tsv")
 
 
