@@ -109,18 +109,13 @@ class Sounds:
 
     def of(self, word: str, phones: Any) -> list[Any]:
         """The pronunciations of a word, as a recogniser takes them from a user's list."""
-        from vivavoce.decoding.lexicon_tree import Pronunciation
         from vivavoce.decoding.own_words import OwnWords
-        from vivavoce.runtime.recognizer import GUESSES
+        from vivavoce.runtime.recognizer import guessed_pronunciations
 
         variants = [] if self._guess else self._dictionary.pronounce(word)
         if variants:
             return OwnWords({word: [" ".join(variant) for variant in variants]}).pronunciations(phones)
-        number = {phone: token for token, phone in enumerate(phones.tokens)}
-        return [
-            Pronunciation(word, tuple([number[phone] for phone in guess]), math.log(prob))
-            for guess, prob in self._guesser.pronounce(word, GUESSES)
-        ]
+        return guessed_pronunciations(word, self._guesser, phones)
 
 
 if __name__ == "__main__":

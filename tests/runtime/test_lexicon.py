@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +21,11 @@ from vivavoce.decoding.lexicon_file import read_lexicon, write_lexicon
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, SpokenWord, lexicon_search
 from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
-from vivavoce.decoding.ngram_counts import count_ngrams, number_words
-from vivavoce.decoding.ngram_training import estimate
 from vivavoce.decoding.own_words import OwnWord, OwnWords
 from vivavoce.decoding.word_scorer import Weights
 from vivavoce.errors import ConfigError, DataError, ModelError, TextError
 from vivavoce.evaluation.word_weights import tune_lexicon_weights
-from vivavoce.runtime.bundle import attach_language_model, attach_lexicon, load_bundle
+from vivavoce.runtime.bundle import attach_lexicon, load_bundle
 from vivavoce.runtime.decoders import reading_shares
 from vivavoce.runtime.recognizer import Recognizer, make_lexicon_scorer, open_lexicon
 
@@ -34,35 +33,19 @@ Babble = Callable[..., np.ndarray]
 WEIGHTS = Weights(model=0.5, word=0.5, unknown=0.0)
 
 
-def name_of(number: int) -> str:
-    """A word of letters for a number."""
-    return "".join("abcdefghij"[int(digit)] for digit in f"{number:02d}")
-
-
 @pytest.fixture(scope="module")
-def lexicon_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path, babble: Babble) -> Path:
+def lexicon_bundle(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path, attach_babble: Callable[..., list[str]]
+) -> Path:
     """The tiny bundle, with words that sound as what its phones say, by three, and a model of these."""
     work = tmp_path_factory.mktemp("lexicon")
     folder = shutil.copytree(tiny_bundle, work / "bundle")
-    plain = Recognizer(folder, decoder="greedy")
-    phones = plain.bundle.alphabet("phone_log_probs")
-    words: dict[tuple[str, ...], str] = {}
-    sentences = []
-    for seed in range(70, 76):
-        log_probs = plain.log_probs(babble(4.0, seed=seed), phones=True)
-        said = [phones.tokens[token] for token in ctc_greedy(log_probs, phones.blank_id).token_ids]
-        parts = [tuple(said[n : n + 3]) for n in range(0, len(said) - 2, 3)]
-        sentences.append([words.setdefault(part, name_of(len(words))) for part in parts])
-    write_lexicon(work / "lexicon.txt.gz", {word: [part] for part, word in words.items()})
-    text = number_words(sentences)
-    NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, 2), [0, 0]).tables).save(work / "some.lm")
-    attach_language_model(folder, work / "some.lm", Weights())
-    attach_lexicon(folder, work / "lexicon.txt.gz", WEIGHTS)
+    attach_babble(folder, work, (3,), WEIGHTS)
     return folder
 
 
 @pytest.fixture(scope="module")
-def own_words(lexicon_bundle: Path, babble: Babble) -> OwnWords:
+def own_words(lexicon_bundle: Path, babble: Babble, name_of: Callable[[int], str]) -> OwnWords:
     """Words that sound as what the phones of other babble say, by four."""
     plain = Recognizer(lexicon_bundle, decoder="greedy")
     phones = plain.bundle.alphabet("phone_log_probs")
@@ -102,7 +85,12 @@ def test_words_of_the_lexicon_are_heard(lexicon_bundle: Path, babble: Babble) ->
 @pytest.mark.parametrize("live_chunk_frames", [None, 1])
 @pytest.mark.parametrize("with_words", [False, True])
 def test_streams_and_batches_read_as_files(
-    lexicon_bundle: Path, own_words: OwnWords, babble: Babble, live_chunk_frames: int | None, with_words: bool
+    lexicon_bundle: Path,
+    own_words: OwnWords,
+    babble: Babble,
+    live_chunk_frames: int | None,
+    with_words: bool,
+    read_live: Callable[..., Any],
 ) -> None:
     recognizer = Recognizer(lexicon_bundle, words=own_words if with_words else None)
     rng = np.random.default_rng(5)
@@ -111,15 +99,7 @@ def test_streams_and_batches_read_as_files(
         for seed in (72, 80)
     ]
     for waveform in waveforms:
-        whole = recognizer.transcribe(waveform)
-        stream = recognizer.create_stream(live_chunk_frames=live_chunk_frames)
-        for piece in np.split(waveform, np.sort(rng.integers(0, len(waveform), 12))):
-            stream.accept(piece)
-            partial = stream.result()
-            assert [w.word for w in partial.words[: partial.stable_words]] == [
-                w.word for w in whole.words[: partial.stable_words]
-            ]
-        assert stream.finish() == whole
+        read_live(recognizer, waveform, rng.integers(0, len(waveform), 12), live_chunk_frames)
     together = recognizer.transcribe_batch([babble(2.0, seed=90), *waveforms])
     assert together[1:] == [recognizer.transcribe(waveform) for waveform in waveforms]
     heard = {word.word for one in together for word in one.words}

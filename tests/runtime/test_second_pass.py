@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +16,8 @@ import soundfile
 import torch
 
 from vivavoce.data.manifest import Utterance
-from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.decoding.hotwords import Hotwords
-from vivavoce.decoding.lexicon_file import write_lexicon
 from vivavoce.decoding.lexicon_readings import ReadingSearch
-from vivavoce.decoding.ngram import NgramModel
-from vivavoce.decoding.ngram_counts import count_ngrams, number_words
-from vivavoce.decoding.ngram_training import estimate
 from vivavoce.decoding.second_pass import SecondPass, SecondWeights
 from vivavoce.decoding.word_scorer import Weights
 from vivavoce.errors import ConfigError, ModelError
@@ -29,7 +25,7 @@ from vivavoce.evaluation.second_pass import MODELS, SHARES, tune_second_pass
 from vivavoce.export.text_lm import export_text_lm
 from vivavoce.models.text_lm import TextLm, TextLmDims
 from vivavoce.runtime import decoders
-from vivavoce.runtime.bundle import attach_language_model, attach_lexicon, attach_second_pass, load_bundle
+from vivavoce.runtime.bundle import attach_second_pass, load_bundle
 from vivavoce.runtime.decoders import LexiconPasses
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.runtime.unit_predictor import UnitPredictor
@@ -40,32 +36,15 @@ FIRST = Weights(model=0.5, word=0.5, unknown=0.0)
 SECOND = SecondWeights(share=0.6, model=1.5, word=0.5)
 
 
-def name_of(number: int) -> str:
-    """A word of letters for a number."""
-    return "".join("abcdefghij"[int(digit)] for digit in f"{number:02d}")
-
-
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path, babble: Babble) -> Path:
+def bundle(
+    tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path, attach_babble: Callable[..., list[str]]
+) -> Path:
     """The tiny bundle with words by two and three phones, a model of these, and a network of strong opinions."""
     work = tmp_path_factory.mktemp("second")
     folder = shutil.copytree(tiny_bundle, work / "bundle")
-    plain = Recognizer(folder, decoder="greedy")
-    phones = plain.bundle.alphabet("phone_log_probs")
-    words: dict[tuple[str, ...], str] = {}
-    sentences = []
-    for seed in range(70, 76):
-        log_probs = plain.log_probs(babble(4.0, seed=seed), phones=True)
-        said = [phones.tokens[token] for token in ctc_greedy(log_probs, phones.blank_id).token_ids]
-        for size in (2, 3):
-            parts = [tuple(said[n : n + size]) for n in range(0, len(said) - size + 1, size)]
-            sentences.append([words.setdefault(part, name_of(len(words))) for part in parts])
-    write_lexicon(work / "lexicon.txt.gz", {word: [part] for part, word in words.items()})
-    text = number_words(sentences)
-    NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, 2), [0, 0]).tables).save(work / "some.lm")
-    attach_language_model(folder, work / "some.lm", Weights())
-    attach_lexicon(folder, work / "lexicon.txt.gz", FIRST)
-    subwords = Subwords.train(dict.fromkeys(words.values(), 1), 70)
+    words = attach_babble(folder, work, (2, 3), FIRST)
+    subwords = Subwords.train(dict.fromkeys(words, 1), 70)
     torch.manual_seed(5)
     model = TextLm(TextLmDims(units=len(subwords) + 1, width=16, layers=2, heads=2, feed_forward=32))
     with torch.no_grad():
@@ -104,21 +83,14 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_pieces")
 @pytest.mark.parametrize("live_chunk_frames", [None, 1])
-def test_streams_and_batches_read_as_files(bundle: Path, babble: Babble, live_chunk_frames: int | None) -> None:
+def test_streams_and_batches_read_as_files(
+    bundle: Path, babble: Babble, live_chunk_frames: int | None, read_live: Callable[..., Any]
+) -> None:
     recognizer = Recognizer(bundle)
     rng = np.random.default_rng(5)
     waveforms = [speech(babble, seed) for seed in (72, 80)]
     for waveform in waveforms:
-        whole = recognizer.transcribe(waveform)
-        stream = recognizer.create_stream(live_chunk_frames=live_chunk_frames)
-        for piece in np.split(waveform, np.sort(rng.integers(0, len(waveform), 12))):
-            stream.accept(piece)
-            partial = stream.result()
-            assert [w.word for w in partial.words[: partial.stable_words]] == [
-                w.word for w in whole.words[: partial.stable_words]
-            ]
-        assert partial.stable_words > 0
-        assert stream.finish() == whole
+        assert read_live(recognizer, waveform, rng.integers(0, len(waveform), 12), live_chunk_frames).stable_words > 0
     together = recognizer.transcribe_batch([babble(2.0, seed=90), *waveforms])
     assert together[1:] == [recognizer.transcribe(waveform) for waveform in waveforms]
 

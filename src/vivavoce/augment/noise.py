@@ -118,7 +118,7 @@ def _repeated(waveform: Array, start: int, num_samples: int) -> Array:
 
 
 @lru_cache(maxsize=8)
-def _coloured(colour: str, sample_rate: int) -> Array:
+def coloured(colour: str, sample_rate: int) -> Array:
     """(2^19,) periodic Gaussian noise of unit power, flat below 20 Hz."""
     rng = np.random.default_rng(sum(colour.encode()))
     bins = _COLOUR_SAMPLES // 2 + 1
@@ -194,7 +194,7 @@ class Noise:
     def _excerpt(self, params: NoiseParams, num_samples: int) -> Array:
         if params.source in COLOURS:
             return _repeated(
-                _coloured(params.source, params.sample_rate), int(params.start * _COLOUR_SAMPLES), num_samples
+                coloured(params.source, params.sample_rate), int(params.start * _COLOUR_SAMPLES), num_samples
             )
         if self.library is None:
             raise DataError(f"noise {params.source!r} needs a noise library; give the one that it was drawn from.")

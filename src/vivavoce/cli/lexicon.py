@@ -42,7 +42,7 @@ def make(
 ) -> None:
     """Write the pronunciations of words."""
     from vivavoce.decoding.g2p import G2p
-    from vivavoce.decoding.lexicon_file import write_lexicon
+    from vivavoce.decoding.lexicon_file import gather_pronunciations, write_lexicon
     from vivavoce.decoding.ngram import NgramModel
     from vivavoce.decoding.ngram_tables import MARKS
     from vivavoce.errors import ConfigError
@@ -55,13 +55,7 @@ def make(
         wanted = [word for word in NgramModel.load(words).vocabulary if word not in MARKS]
     else:
         wanted = list(dict.fromkeys(word for source in sources for word in source))
-    found = {word: next((source.pronounce(word) for source in sources if word in source), []) for word in wanted}
-    guessed = 0
-    if guesser is not None:
-        model = G2p.load(guesser)
-        for word in [word for word, said in found.items() if not said and model.letters.issuperset(word)]:
-            found[word] = [model.pronounce(word)[0][0]]
-            guessed += 1
+    found, guessed = gather_pronunciations(wanted, sources, G2p.load(guesser) if guesser is not None else None)
     lacking = sum(not said for said in found.values())
     lines = write_lexicon(output, found)
     print(

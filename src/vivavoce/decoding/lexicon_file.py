@@ -6,12 +6,14 @@ A word that stands on several lines has several pronunciations, the usual one fi
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.lexicon_tree import Pronunciation
 from vivavoce.errors import DataError
 from vivavoce.text.alphabet import Alphabet
+from vivavoce.text.phonemes import PronouncingDictionary
 
 VARIANT_COST = 0.3  # natural logarithm, for each pronunciation that stands before
 
@@ -46,6 +48,22 @@ def read_lexicon(path: str | Path, phones: Alphabet) -> list[Pronunciation]:
     if not said:
         raise DataError(f"{path} holds no word; expected lines such as `hello HH AH L OW`.")
     return said
+
+
+def gather_pronunciations(
+    words: Iterable[str], sources: Sequence[PronouncingDictionary], guesser: G2p | None = None
+) -> tuple[dict[str, list[list[str]]], int]:
+    """Every word with what the first dictionary that has it says, or else with a guess; and how many were guessed.
+
+    A word that nobody knows, and that the guesser cannot spell, has no pronunciations.
+    """
+    found = {word: next((source.pronounce(word) for source in sources if word in source), []) for word in words}
+    guessed = 0
+    if guesser is not None:
+        for word in [word for word, said in found.items() if not said and guesser.letters.issuperset(word)]:
+            found[word] = [guesser.pronounce(word)[0][0]]
+            guessed += 1
+    return found, guessed
 
 
 def write_lexicon(path: str | Path, pronunciations: Mapping[str, Iterable[Iterable[str]]]) -> int:

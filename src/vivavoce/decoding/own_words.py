@@ -16,7 +16,6 @@ a guesser.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +25,11 @@ from vivavoce.decoding.lexicon_tree import Pronunciation
 from vivavoce.errors import TextError
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.normalize import normalize_for_training
-from vivavoce.text.phonemes import without_stress
+from vivavoce.text.phonemes import without_stress, without_variant
 
 LIKELIHOOD = 1e-4
 """One word in ten thousand. Of 1e-5 to 3e-3 it gave the fewest word errors on utterances that were held out, for lists
 of 60 and of 1,060 words (bench/own_words.py)."""
-
-_VARIANT = re.compile(r"\(\d+\)$")
 
 
 @dataclass(frozen=True)
@@ -153,7 +150,7 @@ def _parse(row: str, place: str) -> OwnWord | None:
     written, *symbols = row.partition("#")[0].split() or [""]
     if not written:
         return None
-    word = _VARIANT.sub("", written).lower()
+    word = without_variant(written)
     likelihood = LIKELIHOOD
     if symbols and (number := _number(symbols[0])) is not None:
         likelihood, symbols = number, symbols[1:]

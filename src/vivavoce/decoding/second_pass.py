@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -68,7 +69,7 @@ class UnitTree:
     units: Array
     parents: Array
 
-    @property
+    @cached_property
     def places(self) -> Array:
         """(N,) int64: how many units stand before each."""
         places = np.zeros(len(self.units), np.int64)

@@ -15,13 +15,12 @@ from vivavoce.data.manifest import Utterance
 from vivavoce.decoding.lexicon_readings import ReadingSearch
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer
 from vivavoce.decoding.second_pass import Look, Network, SecondPass, SecondWeights
-from vivavoce.errors import ConfigError
 from vivavoce.evaluation.recordings import audio_of
+from vivavoce.evaluation.word_weights import references_of
 from vivavoce.metrics.edits import count_edits
 from vivavoce.runtime.bundle import PHONES
 from vivavoce.runtime.decoders import LEXICON_BEAM, SHARED_READINGS
 from vivavoce.runtime.recognizer import Recognizer, make_lexicon_scorer, open_lexicon
-from vivavoce.text.normalize import normalize_for_scoring
 
 SHARES = tuple(n / 10 for n in range(11))
 MODELS = tuple(round(0.5 + n / 10, 1) for n in range(16))
@@ -86,16 +85,14 @@ def hear(
     both = SecondPass(network, scorer.model, scorer.weights, SecondWeights())
     blank_id = bundle.alphabet(PHONES).blank_id
     heard = []
-    for utterance in utterances:
-        reference = normalize_for_scoring(utterance.text).split()
+    for utterance, text in zip(utterances, references_of(utterances), strict=True):
+        reference = text.split()
         search = ReadingSearch(scorer, blank_id, LEXICON_BEAM)
         search.accept(recognizer.log_probs(audio_of(utterance), phones=True))
         readings = both.chosen(search.hypotheses(True, SHARED_READINGS))
-        texts = [[word.word for word in reading.words] for reading in readings]
-        edits = [count_edits(reference, text).errors for text in texts]
-        heard.append(Heard(reference, readings, edits, both.look(texts, scorer.start()[0])))
-    if not any(one.reference for one in heard):
-        raise ConfigError("weights are tuned on utterances with text; none was given.")
+        found = [[word.word for word in reading.words] for reading in readings]
+        edits = [count_edits(reference, words).errors for words in found]
+        heard.append(Heard(reference, readings, edits, both.look(found, scorer.start()[0])))
     return heard, scorer
 
 

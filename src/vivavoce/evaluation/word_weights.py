@@ -53,7 +53,7 @@ def tune_weights(
     Raises:
         ConfigError: no utterance with text.
     """
-    references = _references(utterances)
+    references = references_of(utterances)
     posteriors = [recognizer.log_probs(audio_of(utterance)) for utterance in utterances]
     letters = np.array(recognizer.bundle.tokens.tokens)
 
@@ -79,7 +79,7 @@ def tune_lexicon_weights(
         ConfigError: no utterance with text.
         ModelError: a bundle without phones.
     """
-    references = _references(utterances)
+    references = references_of(utterances)
     posteriors = [recognizer.log_probs(audio_of(utterance), phones=True) for utterance in utterances]
     blank_id = recognizer.bundle.alphabet(PHONES).blank_id
 
@@ -91,7 +91,12 @@ def tune_lexicon_weights(
     return _walk(LEXICON_START, steps, lambda weights: error_rate(references, read(weights)).rate, said)
 
 
-def _references(utterances: Sequence[Utterance]) -> list[str]:
+def references_of(utterances: Sequence[Utterance]) -> list[str]:
+    """What was said, as it is scored.
+
+    Raises:
+        ConfigError: no utterance with text.
+    """
     references = [normalize_for_scoring(utterance.text) for utterance in utterances]
     if not any(references):
         raise ConfigError("weights are tuned on utterances with text; none was given.")

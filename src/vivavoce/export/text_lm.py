@@ -20,7 +20,7 @@ from vivavoce.errors import ConfigError, ModelError
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.text_lm import TextLm, TextLmDims
-from vivavoce.runtime.unit_predictor import INPUTS, KIND, VERSION, UnitPredictor
+from vivavoce.runtime.unit_predictor import INPUTS, KIND, VERSION, UnitPredictor, graph_inputs
 from vivavoce.text.subwords import Subwords
 
 
@@ -105,10 +105,8 @@ def largest_error(model: TextLm, predictor: UnitPredictor, tree: UnitTree) -> fl
 
 
 def tree_inputs(tree: UnitTree, longest: int) -> tuple[Tensor, ...]:
-    """What the graph is asked about a tree."""
-    rows, row_of = np.unique(tree.parents[1:], return_inverse=True)
-    values = (tree.units, tree.places, tree.ancestors(longest), rows, row_of, tree.units[1:])
-    return tuple(torch.from_numpy(np.ascontiguousarray(value)) for value in values)
+    """What the graph is asked about a tree, as tensors."""
+    return tuple(torch.from_numpy(np.ascontiguousarray(value)) for value in graph_inputs(tree, longest).values())
 
 
 def random_tree(dims: TextLmDims, nodes: int, seed: int = 0) -> UnitTree:

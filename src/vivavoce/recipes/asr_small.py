@@ -157,8 +157,11 @@ def main(config: Config) -> Path:
             world_size=process.world_size,
             short_first=config.short_first,
         )
-        make = batches_there if process.device.type == "cuda" else batches_here
-        batches = make(config, store, examples, sampler, padding, process.device)
+        batches: SpeechBatches | DeviceSpeechBatches
+        if process.device.type == "cuda":
+            batches = batches_there(config, store, examples, sampler, padding, process.device)
+        else:
+            batches = batches_here(config, store, examples, sampler, padding)
         watch = Watch(model, trainee, watched, config, padding, process.device) if process.is_first else None
         loop = LoopConfig(
             updates=config.updates,
@@ -276,8 +279,9 @@ def step_function(
         losses = {"characters": characters / batch.token_lengths.sum(), "phones": phones / count}
         loss = config.character_weight * losses["characters"] + config.phone_weight * losses["phones"]
         if config.consistency:
-            both = [disagreement(values, frames) for values in (output.log_probs, output.phone_log_probs)]
-            losses["disagreement"] = sum(both, torch.zeros((), device=process.device))
+            losses["disagreement"] = disagreement(output.log_probs, frames) + disagreement(
+                output.phone_log_probs, frames
+            )
             loss = loss + config.consistency * losses["disagreement"]
         if trigram is not None:
             said = ctc_loss(output.phone_log_probs, host_frames, batch.phones, host_phones)
@@ -312,9 +316,8 @@ def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
 
 
 def batches_here(
-    config: Config, store: WaveformStore, examples: Sequence[Example], sampler: BucketSampler, padding: Padding,
-    _device: torch.device,
-) -> SpeechBatches:  # fmt: skip
+    config: Config, store: WaveformStore, examples: Sequence[Example], sampler: BucketSampler, padding: Padding
+) -> SpeechBatches:
     """Batches made on the CPU, with noises of the training half only."""
     chain = masks = warp = None
     if config.augment:

@@ -30,7 +30,7 @@ import torch
 from vivavoce.data.corpora import librispeech
 from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.decoding.g2p import G2p
-from vivavoce.decoding.lexicon_file import read_lexicon, write_lexicon
+from vivavoce.decoding.lexicon_file import gather_pronunciations, read_lexicon, write_lexicon
 from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
@@ -194,13 +194,8 @@ def _train_language_model(config: Config, train: Path, target: Path) -> None:
 
 
 def _write_lexicon(dictionary: str, words: Path, guesser: Path, target: Path) -> None:
-    source, guessing = PronouncingDictionary.load(dictionary), G2p.load(guesser)
-    found: dict[str, list[list[str]]] = {}
-    for word in NgramModel.load(words).vocabulary:
-        if word not in MARKS:
-            found[word] = source.pronounce(word)
-            if not found[word] and guessing.letters.issuperset(word):
-                found[word] = [guessing.pronounce(word)[0][0]]
+    wanted = [word for word in NgramModel.load(words).vocabulary if word not in MARKS]
+    found, _ = gather_pronunciations(wanted, [PronouncingDictionary.load(dictionary)], G2p.load(guesser))
     write_lexicon(target, found)
 
 

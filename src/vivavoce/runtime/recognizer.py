@@ -41,6 +41,7 @@ from vivavoce.runtime.speech_gate import open_gate_model
 from vivavoce.runtime.stream import FrameStream, RecognizerStream, make_gate, through_gate, with_tail
 from vivavoce.runtime.transcript import Transcript, WordReader
 from vivavoce.runtime.unit_predictor import UnitPredictor
+from vivavoce.text.alphabet import Alphabet
 from vivavoce.timeline import seconds_to_samples
 
 Array = NDArray[np.float32]
@@ -306,20 +307,26 @@ def open_lexicon(bundle: Bundle, words: Collection[str] = (), own: OwnWords | No
     lacking = sorted(wanted - {one.word for one in said}) if wanted else []
     if lacking and bundle.lexicon.guesser:
         guesser = G2p.load(bundle.folder / bundle.lexicon.guesser)
-        number = {phone: token for token, phone in enumerate(bundle.phones.tokens)}
         for word in lacking:
             try:
-                guesses = guesser.pronounce(word, GUESSES)
+                said += guessed_pronunciations(word, guesser, bundle.phones)
             except TextError as error:
                 raise TextError(f"{own.where(word) if own else ''}{error}") from None
-            for phones, prob in guesses:
-                said.append(Pronunciation(word, tuple([number[phone] for phone in phones]), math.log(prob)))
     elif own is not None and (silent := [word for word in lacking if word in own.log_probs]):
         raise TextError(
             f"{own.where(silent[0])}{silent[0]} has no phones, and {bundle.folder} has no model that guesses them; "
             "write them behind the word."
         )
     return LexiconTree(said, len(bundle.phones))
+
+
+def guessed_pronunciations(word: str, guesser: G2p, phones: Alphabet) -> list[Pronunciation]:
+    """The likeliest guesses at a word, each at the cost of its doubt; errors as of `G2p.pronounce`."""
+    number = {phone: token for token, phone in enumerate(phones.tokens)}
+    return [
+        Pronunciation(word, tuple([number[phone] for phone in guess]), math.log(prob))
+        for guess, prob in guesser.pronounce(word, GUESSES)
+    ]
 
 
 def make_lexicon_scorer(

@@ -59,10 +59,14 @@ class UnitPredictor:
 
     def __call__(self, tree: UnitTree) -> Array:
         """(N,) float32 natural log-probability of each unit of a tree behind its ancestors; 0 for the root."""
-        parents = tree.parents[1:]
         log_probs = np.zeros(len(tree.units), np.float32)
-        if len(parents):
-            rows, row_of = np.unique(parents, return_inverse=True)  # units that others follow
-            values = (tree.units, tree.places, tree.ancestors(self.longest), rows, row_of, tree.units[1:])
-            (log_probs[1:],) = self.session.run(None, dict(zip(INPUTS, values, strict=True)))
+        if len(tree.units) > 1:
+            (log_probs[1:],) = self.session.run(None, graph_inputs(tree, self.longest))
         return log_probs
+
+
+def graph_inputs(tree: UnitTree, longest: int) -> dict[str, Array]:
+    """What a graph is asked about a tree, of which it has learnt to look back so far."""
+    rows, row_of = np.unique(tree.parents[1:], return_inverse=True)  # units that others follow
+    values = (tree.units, tree.places, tree.ancestors(longest), rows, row_of, tree.units[1:])
+    return dict(zip(INPUTS, values, strict=True))

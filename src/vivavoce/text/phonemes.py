@@ -52,7 +52,7 @@ class PronouncingDictionary:
                     if word:
                         phones = _phones(symbols, path, number)
                         pronunciation = symbols if stress else phones
-                        variants = entries.setdefault(_VARIANT.sub("", word).lower(), [])
+                        variants = entries.setdefault(without_variant(word), [])
                         if pronunciation not in variants:  # variants may differ in stress alone
                             variants.append(pronunciation)
         except UnicodeDecodeError as error:
@@ -74,6 +74,11 @@ class PronouncingDictionary:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
+
+
+def without_variant(word: str) -> str:
+    """A word as it is spelled, in small letters: `Read(2)` -> `read`."""
+    return _VARIANT.sub("", word).lower()
 
 
 def without_stress(phones: Iterable[str]) -> tuple[str, ...]:

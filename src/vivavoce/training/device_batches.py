@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vivavoce.augment.noise import NoiseLibrary
+from vivavoce.augment.noise import COLOURS, NoiseLibrary, coloured
 from vivavoce.augment.reverb import RoomPool, room_response
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
@@ -310,7 +310,7 @@ def _check_features(config: FeatureConfig) -> None:
     other = (config.range_below_peak, config.log_gain, config.scale)
     if not plain or any(extras) or other != (None, 1.0, 1.0):
         raise ConfigError(
-            f"{config} are features that are not made on the device; set on_device=false, or use log-mel features "
+            f"{config} are features that are not made on the device; train with device=cpu, or use log-mel features "
             "without padding, dither, pre-emphasis or deltas."
         )
 
@@ -322,13 +322,9 @@ def _targets(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[
 
 def _noises(library: NoiseLibrary, sample_rate: int) -> np.ndarray:
     """(N,) float32: all recordings of a library behind one another, each at unit power, and coloured noise."""
-    rng = np.random.default_rng(0)
-    parts: list[np.ndarray] = [library.excerpt(name, 0, library.num_samples(name)) for name in library.names]
-    coloured = int(sum(map(len, parts)) * COLOUR_SHARE / 3)
-    for slope in (0.0, 1.0, 2.0):
-        spectrum = rng.standard_normal(coloured // 2 + 1) + 1j * rng.standard_normal(coloured // 2 + 1)
-        hertz = np.maximum(np.arange(coloured // 2 + 1) * (sample_rate / coloured), 20.0)
-        parts.append(np.fft.irfft(spectrum * hertz ** (-slope / 2.0), coloured))
+    parts = [library.excerpt(name, 0, library.num_samples(name)) for name in library.names]
+    each = int(sum(map(len, parts)) * COLOUR_SHARE / len(COLOURS))
+    parts += [np.resize(coloured(colour, sample_rate), each) for colour in COLOURS]
     return np.concatenate([part / math.sqrt(float(np.mean(np.square(part)))) for part in parts]).astype(np.float32)
 
 

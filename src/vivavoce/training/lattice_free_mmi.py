@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vivavoce.errors import DataError
+from vivavoce.models.conformer_ctc import ctc_loss
 
 DISCOUNT = 0.5
 
@@ -104,18 +104,16 @@ def mmi_loss(
     """(B,) losses, never below 0 but for rounding.
 
     Args:
-        said: (B,) the CTC losses of the same, 0 where they do not fit, if they are there already.
         log_probs: (B, T, P+1) of a log-softmax, the blank first.
         lengths: (B,) frames of each utterance.
         tokens: (B, U) phones, 1 to P.
         token_lengths: (B,) how many of them.
+        said: (B,) `ctc_loss` of the same, where it is there already.
 
     An utterance without phones, or with fewer frames than its phones need, counts 0 and has no gradient.
     """
     if said is None:
-        said = F.ctc_loss(
-            log_probs.transpose(0, 1), tokens, lengths, token_lengths, reduction="none", zero_infinity=True
-        )
+        said = ctc_loss(log_probs, lengths, tokens, token_lengths)
     possible = (token_lengths > 0) & (said > 0)
     loss = said - trigram.log_prob(tokens, token_lengths) + denominator(log_probs, lengths, trigram)
     return torch.where(possible, loss, 0.0)
