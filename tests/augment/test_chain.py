@@ -97,6 +97,9 @@ def test_a_share_makes_room_noise_and_band_rarer() -> None:
     for name in ("reverb", "noise", "band_limit"):
         assert 0.2 * usual[name] < rarer[name] < 0.6 * usual[name]
     assert never == {"level": 400}
+    telephones = default_recognition_chain(LIBRARY, share=0.5, narrow_share=1.0)
+    drawn = [telephones.draw(np.random.default_rng(seed), 12345, RATE) for seed in range(400)]
+    assert 0.4 < sum("band_limit" in dict(params.steps) for params in drawn) / 400 < 0.6
 
 
 def test_steps_run_in_order() -> None:

@@ -96,17 +96,19 @@ def default_recognition_chain(
     speeds: Sequence[float] = (),
     rooms: RoomPool | None = None,
     share: float = 1.0,
+    narrow_share: float = 0.1,
 ) -> Chain:
     """What the recognisers here train with: room, noise, narrow band, level.
 
     `share` scales how often room, noise and band are applied: a run too short to learn clean speech wants few of them.
+    `narrow_share` is how often the band is, before that: more of it for a recogniser that will listen to telephones.
     `speeds` such as (0.9, 1.0, 1.1) adds speed perturbation first. It is off by default, because training batches are
     made of utterances of known length at each speed (training/batches.py changes the speed itself).
     """
     steps = [
         Step("reverb", Reverb(rooms or RoomPool(sample_rate)), 0.25 * share),
         Step("noise", Noise(noise_library), 0.4 * share),
-        Step("band_limit", BandLimit(), 0.1 * share),
+        Step("band_limit", BandLimit(), narrow_share * share),
         Step("level", Level(clip_probability=0.03)),
     ]
     if speeds:

@@ -27,6 +27,8 @@ COMMANDS = {
     "evaluate": "Measure word errors on test sets.",
     "prepare": "Read a corpus into manifests.",
     "synthesize": "Make training speech from text.",
+    "label": "Read speech without text, to train on what is sure.",
+    "cut": "Cut single words out of sentences, to train on.",
     "train": "Train a model by a recipe.",
     "lexicon": "Make lexicons of pronunciations.",
     "lm": "Train, convert and judge language models.",

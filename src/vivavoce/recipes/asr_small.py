@@ -38,9 +38,10 @@ from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, Padding, SpeechBatch, SpeechBatches, feature_statistics
 from vivavoce.training.device_batches import PLAIN, DeviceAugmentation, DeviceSpeechBatches
-from vivavoce.training.lattice_free_mmi import PhoneTrigram, mmi_loss
+from vivavoce.training.lattice_free_mmi import mmi_loss
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
 from vivavoce.training.muon import Muon
+from vivavoce.training.phone_trigram import PhoneTrigram
 from vivavoce.training.precision import autocast
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 from vivavoce.training.schedule import warmup_hold_decay
@@ -67,7 +68,8 @@ class Config:
     `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
     `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for `mmi_after` updates, and
     then by LF-MMI besides (training/lattice_free_mmi.py). `noisy_share` scales how often room, noise and narrow band
-    are applied. On a GPU the batches are made there (training/device_batches.py).
+    are applied; `narrow_share` is how often the last of them is before that. On a GPU the batches are made there
+    (training/device_batches.py).
 
     `guesser` names a model of `recipes/g2p.py` for the words that the dictionary lacks; without one, utterances with
     such words have no phone targets. With `consistency` above 0 every utterance is heard in two augmented views, whose
@@ -109,6 +111,7 @@ class Config:
     tail_frames: int = 8
     augment: bool = True
     noisy_share: float = 1.0
+    narrow_share: float = 0.1
     precision: str = "auto"
     compile: bool = True
     device: str = "auto"
@@ -321,7 +324,9 @@ def batches_here(
     """Batches made on the CPU, with noises of the training half only."""
     chain = masks = warp = None
     if config.augment:
-        chain = default_recognition_chain(noises(config), config.features.sample_rate, share=config.noisy_share)
+        chain = default_recognition_chain(
+            noises(config), config.features.sample_rate, share=config.noisy_share, narrow_share=config.narrow_share
+        )
         masks = SpecAugment(time_masks=config.time_masks, max_frequency_bins=config.frequency_bins)
     if config.augment and config.vocal_tract:
         warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
@@ -341,7 +346,7 @@ def batches_there(
         usual = DeviceAugmentation()
         augmentation = replace(
             usual, room_share=usual.room_share * config.noisy_share, noise_share=usual.noise_share * config.noisy_share,
-            band_share=usual.band_share * config.noisy_share, vocal_tract=config.vocal_tract,
+            band_share=config.narrow_share * config.noisy_share, vocal_tract=config.vocal_tract,
             time_masks=config.time_masks, max_frequency_bins=config.frequency_bins,
         )  # fmt: skip
     return DeviceSpeechBatches(

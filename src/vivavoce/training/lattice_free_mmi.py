@@ -16,81 +16,13 @@ forward-backward of Rabiner 1989.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vivavoce.errors import DataError
 from vivavoce.models.conformer_ctc import ctc_loss
-
-DISCOUNT = 0.5
-
-
-class PhoneTrigram:
-    """P(w | u, v) as a table, with a start before the first phone and an end behind the last.
-
-    Attributes:
-        table: (P+1, P+1, P+1) float32: [v, u, w], v the last phone and u the one before it. Index P is the start in
-            u and v, and the end in w. Phone number p of the table is token p + 1 of the network, whose 0 is the blank.
-    """
-
-    def __init__(self, table: Tensor) -> None:
-        if table.ndim != 3 or len(set(table.shape)) != 1:
-            raise DataError(f"a phone trigram has shape {tuple(table.shape)}; expected three equal sides.")
-        self.table = table
-
-    @property
-    def phones(self) -> int:
-        """How many phones, start and end not counted."""
-        return len(self.table) - 1
-
-    @classmethod
-    def from_sequences(cls, sequences: Sequence[Sequence[int]], phones: int) -> PhoneTrigram:
-        """Estimate by absolute discounting, interpolated down to uniform.
-
-        Args:
-            sequences: the phone tokens of utterances, 1 to `phones`; empty ones are passed over.
-
-        Raises:
-            DataError: a token outside that range, or no sequence at all.
-        """
-        counts = np.zeros((phones + 1,) * 3)
-        for sequence in sequences:
-            if len(sequence):
-                ids = np.asarray(sequence) - 1
-                if ids.min() < 0 or ids.max() >= phones:
-                    raise DataError(f"{list(sequence)} holds tokens outside 1 to {phones}.")
-                padded = np.concatenate([[phones, phones], ids, [phones]])
-                np.add.at(counts, (padded[1:-1], padded[:-2], padded[2:]), 1.0)
-        if not counts.any():
-            raise DataError("no phones were given; a trigram is estimated from the training transcripts.")
-        lower = np.full(phones + 1, 1.0 / (phones + 1))
-        for level in (counts.sum(axis=(0, 1)), counts.sum(axis=1), counts):
-            lower = _interpolated(level, lower if level.ndim < 3 else lower[:, None])
-        return cls(torch.from_numpy(lower.astype(np.float32)))
-
-    def log_prob(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(B, U) tokens of `lengths` (B,) -> (B,) natural log-probabilities of whole sequences, their ends included."""
-        batch, longest = tokens.shape
-        start = torch.full((batch, 2), self.phones, device=tokens.device)
-        ids = torch.cat([start, tokens - 1, start[:, :1]], dim=1)
-        places = torch.arange(longest + 1, device=tokens.device)
-        ids[:, 2:] = torch.where(places < lengths[:, None], ids[:, 2:], self.phones)
-        log_table = self.table.to(tokens.device).log()
-        scores = log_table[ids[:, 1:-1], ids[:, :-2], ids[:, 2:]]
-        return torch.where(places <= lengths[:, None], scores, 0.0).sum(dim=1)
-
-
-def _interpolated(counts: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Discounted relative frequencies along the last axis, what was taken off shared out as `lower` says."""
-    total = counts.sum(axis=-1, keepdims=True)
-    kinds = np.count_nonzero(counts, axis=-1)[..., None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        seen = (np.maximum(counts - DISCOUNT, 0.0) + DISCOUNT * kinds * lower) / total
-    return np.where(total > 0, seen, lower)
+from vivavoce.training.phone_trigram import PhoneTrigram
 
 
 def mmi_loss(
@@ -130,11 +62,13 @@ class _Denominator(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, log_probs: Tensor, lengths: Tensor, table: Tensor) -> Tensor:
         with torch.autocast(log_probs.device.type, enabled=False):
-            probs, with_shares = log_probs.float().exp(), ctx.needs_input_grad[0]
-            run = replayed if probs.is_cuda and with_shares else forward_backward
+            probs, run = log_probs.float().exp(), forward_backward
+            if probs.is_cuda:
+                from vivavoce.training import mmi_kernel  # needs Triton, which is there where PyTorch has a GPU
+
+                run = mmi_kernel.forward_backward
             totals, shares = run(probs, lengths, table)
-        if shares is not None:
-            ctx.save_for_backward(shares)
+        ctx.save_for_backward(shares)
         ctx.dtype = log_probs.dtype
         return totals
 
@@ -144,52 +78,13 @@ class _Denominator(torch.autograd.Function):
         return (shares * grads[0][:, None, None]).to(ctx.dtype), None, None
 
 
-class _Recording(NamedTuple):
-    graph: torch.cuda.CUDAGraph
-    inputs: tuple[Tensor, Tensor, Tensor]
-    outputs: tuple[Tensor, Tensor]
-
-
-_recordings: dict[tuple[int, ...], _Recording] = {}
-
-
-def replayed(probs: Tensor, lengths: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-    """`forward_backward` on a GPU: its thousands of small steps recorded once for each shape, and then played back.
-
-    Launched one by one they take longer than all the rest of an update.
-    """
-    shape = (probs.device.index, *probs.shape)
-    if shape not in _recordings:
-        inputs = (probs.clone(), lengths.clone(), table.clone())
-        first = next(iter(_recordings.values()), None)
-        stream = torch.cuda.Stream(probs.device)
-        stream.wait_stream(torch.cuda.current_stream(probs.device))
-        with torch.cuda.stream(stream):  # what is recorded must have run once: libraries prepare themselves
-            forward_backward(probs[:, :3], lengths.clamp(max=3), table, ragged=True)
-        torch.cuda.current_stream(probs.device).wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        # They run one after the other, and what they give is copied at once, so all may use one piece of memory.
-        with torch.cuda.graph(graph, pool=first.graph.pool() if first else None):
-            totals, shares = forward_backward(*inputs, ragged=True)
-        assert shares is not None
-        _recordings[shape] = _Recording(graph, inputs, (totals, shares))
-    graph, inputs, outputs = _recordings[shape]
-    for own, given in zip(inputs, (probs, lengths, table), strict=True):
-        own.copy_(given)
-    graph.replay()
-    return outputs[0].clone(), outputs[1].clone()
-
-
-def forward_backward(
-    probs: Tensor, lengths: Tensor, table: Tensor, with_shares: bool = True, ragged: bool | None = None
-) -> tuple[Tensor, Tensor | None]:
+def forward_backward(probs: Tensor, lengths: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     """The second sum, and how much of it passes through each token of each frame.
 
     Args:
         probs: (B, T, P+1) float32, at least 0, the blank first.
         lengths: (B,) how many of the T frames count.
         table: the trigram's.
-        ragged: whether `lengths` may differ from T; None: look, which on a GPU means to wait for it.
 
     Returns:
         (B,) natural logarithms, and (B, T, P+1) shares that add up to 1 in a frame that counts and are 0 behind.
@@ -205,13 +100,13 @@ def forward_backward(
     spoken = probs[:, :, 1:].permute(1, 2, 0).unsqueeze(-1).contiguous()
     silent = probs[:, :, 0].T[:, None, :, None].contiguous()
     counts = torch.arange(frames, device=probs.device)[:, None] < lengths  # (T, B)
-    running = bool(counts.all()) if ragged is None else not ragged
+    running = bool(counts.all())
 
     # [kind, v, b, u]: paths that end in phone v, or in blanks behind it, u being the phone before.
     state = probs.new_zeros(2, side, batch, side)
     state[1, phones, :, phones].fill_(1.0)
     totals = probs.new_zeros(batch)
-    alphas = probs.new_empty(frames if with_shares else 0, *state.shape)
+    alphas = probs.new_empty(frames, *state.shape)
     for t in range(frames):
         either = state[0] + state[1]
         arriving = torch.bmm(either, step)  # [v, b, w]
@@ -229,12 +124,9 @@ def forward_backward(
             goes_on = counts[t]
             state = torch.where(goes_on[:, None], following, state)
             totals = totals + torch.where(goes_on, scale.log(), 0.0)
-        if with_shares:
-            alphas[t] = state
+        alphas[t] = state
     ending = table[:, None, :, phones]  # [v, 1, u]
     totals = totals + ((state[0] + state[1]) * ending).sum(dim=(0, 2)).log()
-    if not with_shares:
-        return totals, None
 
     shares = probs.new_zeros(frames, batch, side)
     # What is still to come from each state, of the frames behind t.

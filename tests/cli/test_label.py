@@ -1,0 +1,58 @@
+"""`viva label` and `viva cut`: manifests that training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
+from vivavoce.runtime.recognizer import Recognizer
+
+Babble = Callable[..., np.ndarray]
+Viva = Callable[..., Any]
+
+
+def listed(folder: Path, babble: Babble, bundle: Path) -> list[Utterance]:
+    """Two recordings with what the bundle hears in them, in all.jsonl."""
+    utterances = []
+    for number in range(2):
+        soundfile.write(folder / f"{number}.wav", babble(6.0, seed=number + 5), 16000, subtype="FLOAT")
+        text = Recognizer(bundle).transcribe(str(folder / f"{number}.wav")).text
+        utterances.append(Utterance(f"u{number}", str(folder / f"{number}.wav"), text, 6.0))
+    write_manifest(folder / "all.jsonl", utterances)
+    return utterances
+
+
+def test_sure_labels_are_kept(viva: Viva, tmp_path: Path, babble: Babble, tiny_bundle: Path) -> None:
+    utterances = listed(tmp_path, babble, tiny_bundle)
+    options = ("label", tmp_path / "all.jsonl", "-o", tmp_path / "out.jsonl", "--bundle", tiny_bundle)
+    done = viva(*options, "--least", 0)
+    assert done.code == 0
+    found = read_manifest(tmp_path / "out.jsonl")
+    assert [(u.id, u.text) for u in found] == [(u.id, u.text) for u in utterances]
+    assert "2 of 2 utterances" in done.err
+    between = np.mean([u.extra["confidence"] for u in found])
+    assert viva(*options, "--least", between).code == 0
+    assert len(read_manifest(tmp_path / "out.jsonl")) == 1
+    (tmp_path / "out.jsonl").unlink()
+    done = viva(*options, "--least", 1)
+    assert done.code == 2
+    assert "--least" in done.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_words_are_cut(viva: Viva, tmp_path: Path, babble: Babble, tiny_bundle: Path) -> None:
+    utterances = listed(tmp_path, babble, tiny_bundle)
+    options = ("cut", tmp_path / "all.jsonl", "-o", tmp_path / "words.jsonl", "--bundle", tiny_bundle)
+    done = viva(*options, "--shortest", 0.05, "--longest", 3, "--most", 1)
+    assert done.code == 0, done.err
+    found = read_manifest(tmp_path / "words.jsonl")
+    assert {word.text for word in found} <= {word for u in utterances for word in u.text.split()}
+    assert len({word.text for word in found}) == len(found)
+    done = viva(*options, "--shortest", 5.9, "--longest", 6.0)
+    assert done.code == 2
+    assert "aligns" in done.err
