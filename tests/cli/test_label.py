@@ -56,3 +56,16 @@ def test_words_are_cut(viva: Viva, tmp_path: Path, babble: Babble, tiny_bundle: 
     done = viva(*options, "--shortest", 5.9, "--longest", 6.0)
     assert done.code == 2
     assert "aligns" in done.err
+
+
+def test_copies_are_listed(viva: Viva, tmp_path: Path, babble: Babble, tiny_bundle: Path) -> None:
+    listed(tmp_path, babble, tiny_bundle)
+    options = ("recode", tmp_path / "all.jsonl", "-o", tmp_path / "mp3.jsonl", "--audio", tmp_path / "mp3")
+    done = viva(*options, "--kbps", "24")
+    assert done.code == 0, done.err
+    found = read_manifest(tmp_path / "mp3.jsonl")
+    assert [u.id for u in found] == ["u0-mp3", "u1-mp3"]
+    assert all(Path(u.audio).is_file() for u in found)
+    done = viva(*options, "--kbps", "low")
+    assert done.code == 2
+    assert "--kbps low" in done.err

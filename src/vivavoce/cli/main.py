@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": "Measure word errors on test sets.",
     "prepare": "Read a corpus into manifests.",
     "synthesize": "Make training speech from text.",
+    "recode": "Copy training speech as MP3s of low rates.",
     "label": "Read speech without text, to train on what is sure.",
     "cut": "Cut single words out of sentences, to train on.",
     "train": "Train a model by a recipe.",
