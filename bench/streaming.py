@@ -3,6 +3,7 @@
     python bench/streaming.py                        16 streams at once for a minute, then an hour in one stream
     python bench/streaming.py --bundle my-bundle --streams 32 --decoder beam
     python bench/streaming.py --spread               the streams begin one after another, spread over a chunk
+    python bench/streaming.py --alone                as if the processor did nothing else
 
 Every stream is fed blocks of 100 ms at the moment when they would have been spoken, each stream at another phase, and
 its text is read after every block, as captions do. All run in one thread, first come first served. The delay is the
@@ -12,6 +13,9 @@ sound that must be heard before a frame is final, comes on top and is a setting:
 Streams that all begin within 100 ms complete their chunks together, again and again, and wait for one another. That is
 the worst that can happen. With `--spread` they begin at even distances over the time of one chunk, as callers who know
 nothing of one another do on average.
+
+With `--alone` the clock is the process's own: it stands still while others have the processor, and leaps to the next
+block when nothing is left to do. So numbers of a busy machine can be compared; they lack what other work costs.
 
 The hour is the repository's examples with pauses, over and over, as fast as the machine can. Its period is a whole
 number of chunks, so that from the second time on each word must come again one period later: drift would show.
@@ -44,6 +48,8 @@ def main() -> None:
     parser.add_argument("--decoder", default="auto")
     parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--spread", action="store_true", help="begin spread over a chunk, not all within 100 ms")
+    parser.add_argument("--alone", action="store_true", help="count only the time that this process computes")
+    parser.add_argument("--rows", type=int, default=4, help="how many of the look-aheads (default 4, all)")
     parser.add_argument("--seconds", type=int, default=60, help="how long the streams run (default 60)")
     parser.add_argument("--minutes", type=int, default=60, help="of the long stream (default 60; 0 for none)")
     options = parser.parse_args()
@@ -63,11 +69,34 @@ def main() -> None:
     chunk = recognizer.chunk_frames
     choices = [(chunk, None), (chunk, chunk // 4 or None), (max(1, chunk // 2), None), (max(1, chunk // 4), None)]
     timing.print_table(
-        [row(recognizer, options, *choice, frame_ms) for choice in dict.fromkeys(choices) if choice[0] >= 1]
+        [row(recognizer, options, *choice, frame_ms) for choice in list(dict.fromkeys(choices))[: options.rows]]
     )
     if options.minutes:
         print()
         timing.print_table([long_stream(recognizer, options.minutes)])
+
+
+class Clock:
+    """The time of day, in seconds."""
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def wait(self, when: float) -> None:
+        time.sleep(max(0.0, when - self.now()))
+
+
+class Alone(Clock):
+    """What this process has computed, and what it has waited for."""
+
+    def __init__(self) -> None:
+        self.waited = 0.0
+
+    def now(self) -> float:
+        return time.process_time() + self.waited
+
+    def wait(self, when: float) -> None:
+        self.waited += max(0.0, when - self.now())
 
 
 def row(recognizer: Any, options: argparse.Namespace, chunk: int, live: int | None, frame_ms: float) -> dict[str, Any]:
@@ -81,17 +110,18 @@ def row(recognizer: Any, options: argparse.Namespace, chunk: int, live: int | No
     streams = [recognizer.create_stream(chunk, live) for _ in phases]
     steadiness = [Steadiness() for _ in phases]
     count = options.seconds * RATE // BLOCK
-    start, cpu = time.perf_counter() + 0.05, time.process_time()
+    clock = Alone() if options.alone else Clock()
+    start, cpu = clock.now() + 0.05, time.process_time()
     due = [(start + phase + 0.1, number, 0) for number, phase in enumerate(phases)]
     heapq.heapify(due)
     delays = []
     while due:
         when, number, block = heapq.heappop(due)
-        time.sleep(max(0.0, when - time.perf_counter()))
+        clock.wait(when)
         first = (offsets[number] + block * BLOCK) % (len(audio) - BLOCK)
         streams[number].accept(audio[first : first + BLOCK])
         words = [word.word for word in streams[number].result().words]
-        delays.append(time.perf_counter() - when)
+        delays.append(clock.now() - when)
         steadiness[number].add(words)
         if block + 1 < count:
             heapq.heappush(due, (when + 0.1, number, block + 1))

@@ -14,7 +14,6 @@ from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
 from vivavoce.decoding.ngram_training import estimate
 from vivavoce.decoding.word_scorer import Weights
-from vivavoce.errors import ConfigError
 
 SAID = (
     Pronunciation("a", (1,)),
@@ -35,8 +34,8 @@ def model() -> NgramModel:
     return NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, 2), [0, 0]).tables)
 
 
-def posteriors(frames: int, seed: int) -> np.ndarray:
-    values = 1.5 * np.random.default_rng(seed).standard_normal((frames, 4))
+def posteriors(frames: int, seed: int, sharpness: float = 1.5) -> np.ndarray:
+    values = sharpness * np.random.default_rng(seed).standard_normal((frames, 4))
     return values - np.log(np.exp(values).sum(axis=1, keepdims=True))
 
 
@@ -79,16 +78,20 @@ def spell(log_probs: np.ndarray, tokens: tuple[int, ...]) -> float:
     return float(np.logaddexp.reduce(alpha[-2:]))
 
 
+def keep_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drop nothing."""
+    monkeypatch.setattr("vivavoce.decoding.lexicon_readings.LEAST_PART", 0.0)
+    monkeypatch.setattr("vivavoce.decoding.lexicon_readings.MOST_PARTS", 100_000)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_each_text_has_its_own_probability(model: NgramModel, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vivavoce.decoding.lexicon_readings.SHARE_FLOOR", 0.0)
-    monkeypatch.setattr("vivavoce.decoding.lexicon_readings.LISTED_AT_A_WAY", 10_000)
+    keep_all(monkeypatch)
     log_probs = posteriors(6, seed)
     log_probs[3] = np.log([0.9999, 4e-5, 3e-5, 3e-5])
     expected = every_text(log_probs, model)
-    search = ReadingSearch(
-        LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS), readings=10_000, **{**WIDE, "blank_ceiling": 0.9999999}
-    )
+    scorer = LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS)
+    search = ReadingSearch(scorer, **{**WIDE, "blank_ceiling": 0.9999999})
     search.accept(log_probs)
     found = {tuple(one.text.split()): one.log_score for one in search.hypotheses()}
     assert len(found) > 100
@@ -98,13 +101,14 @@ def test_each_text_has_its_own_probability(model: NgramModel, seed: int, monkeyp
     assert all(words in found for words, score in expected.items() if score > -25.0)
 
 
-def test_a_sure_blank_changes_no_shares(model: NgramModel) -> None:
+def test_a_sure_blank_changes_no_shares(model: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame that is looked at and one that is not, of the same probabilities, say the same."""
+    keep_all(monkeypatch)
     scorer = LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS)
     log_probs = np.concatenate([posteriors(5, 1), np.log([[1.0 - 3e-12, 1e-12, 1e-12, 1e-12]] * 2), posteriors(5, 2)])
     scores = []
     for ceiling in (0.9, 1.0):
-        search = ReadingSearch(scorer, readings=50, **{**WIDE, "blank_ceiling": ceiling})
+        search = ReadingSearch(scorer, **{**WIDE, "blank_ceiling": ceiling})
         search.accept(log_probs)
         scores.append({one.text: one.log_score for one in search.hypotheses()})
     for text, score in scores[0].items():
@@ -112,20 +116,47 @@ def test_a_sure_blank_changes_no_shares(model: NgramModel) -> None:
             assert scores[1][text] == pytest.approx(score, abs=1e-3)
 
 
-@pytest.mark.parametrize("readings", [1, 3])
-def test_the_search_is_as_without(model: NgramModel, readings: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vivavoce.decoding.lexicon_readings.LISTED_AT_A_WAY", 10_000)
+def test_the_search_is_as_without(model: NgramModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_all(monkeypatch)
     scorer = LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS)
-    log_probs = posteriors(40, 7)
-    plain, kept = LexiconSearch(scorer, beam_size=20), ReadingSearch(scorer, beam_size=20, readings=readings)
+    log_probs = posteriors(12, 7)
+    plain, kept = LexiconSearch(scorer, beam_size=20), ReadingSearch(scorer, beam_size=20)
     for search in (plain, kept):
         search.accept(log_probs)
     np.testing.assert_array_equal(plain._key, kept._key)
     np.testing.assert_array_equal(plain._blank, kept._blank)
     assert plain.log_scale == kept.log_scale
-    # Whatever is kept, the probabilities of all texts are those of the search's hypotheses.
+    assert kept.first_pass() == plain.hypotheses()
+    # However many texts they are, the probabilities of all are those of the search's hypotheses.
     sums = [np.logaddexp.reduce([one.log_score for one in search.hypotheses()]) for search in (plain, kept)]
     assert sums[0] == pytest.approx(sums[1], abs=1e-9)
+    assert len(kept.hypotheses()) > 10 * len(plain.hypotheses())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_dropped_is_little(model: NgramModel, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts, times and probabilities are nearly those that are found where nothing is dropped."""
+    search = ReadingSearch(LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS), beam_size=30)
+    search.accept(posteriors(14, seed, 4.0))
+    few = search.hypotheses(most=12)
+    keep_all(monkeypatch)
+    every = search.hypotheses()
+    assert few[0].words == every[0].words
+    assert len(few) == 12
+    scores = {one.text: one.log_score for one in every}
+    for one in few:
+        assert scores[one.text] - 0.5 < one.log_score <= scores[one.text] + 1e-9
+    best = every[:6]
+    assert {one.text for one in best} <= {one.text for one in few}
+
+
+def test_noise_without_end_has_texts(model: NgramModel) -> None:
+    """Parts of noise get smaller than any number, and are still shares of one another."""
+    search = ReadingSearch(LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS), beam_size=30)
+    search.accept(np.log(np.full((1500, 4), 0.25)))
+    found = search.hypotheses()
+    assert len(found) > 10
+    assert all(math.isfinite(one.log_score) for one in found)
 
 
 def test_cuts_and_forks_leave_no_trace(model: NgramModel) -> None:
@@ -148,13 +179,8 @@ def test_words_stand_where_they_were_said(model: NgramModel) -> None:
     """c a b, twice blank, a b with a blank between the two."""
     path = [0, 3, 3, 1, 2, 2, 0, 0, 1, 0, 2, 2, 0]
     log_probs = np.log(np.full((len(path), 4), 0.01) + 0.96 * np.eye(4)[path])
-    search = ReadingSearch(LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS), readings=4)
+    search = ReadingSearch(LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS))
     search.accept(log_probs)
     readings = {one.text: one for one in search.hypotheses()}
     assert [(word.start_frame, word.end_frame) for word in readings["cab ab"].words] == [(1, 4), (8, 10)]
     assert [(word.start_frame, word.end_frame) for word in readings["cab hey b"].words] == [(1, 4), (8, 8), (10, 10)]
-
-
-def test_places_of_no_text_cannot_be(model: NgramModel) -> None:
-    with pytest.raises(ConfigError, match="readings is 0"):
-        ReadingSearch(LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS), readings=0)

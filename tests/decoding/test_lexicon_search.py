@@ -277,3 +277,14 @@ def test_members_of_ranges() -> None:
     assert owner.tolist() == [0, 0, 2, 2, 2, 3]
     assert member.tolist() == [5, 6, 9, 10, 11, 0]
     assert [len(part) for part in members(np.zeros(0, np.int64), np.zeros(0, np.int64))] == [0, 0]
+
+
+def test_where_words_may_end() -> None:
+    """Of a word of three sounds, behind the last."""
+    said = np.log(np.full((4, 4), 0.01) + 0.96 * np.eye(4)[[3, 1, 0, 2]])
+    search = LexiconSearch(LexiconScorer(LexiconTree([Pronunciation("cab", (3, 1, 2))], 4)))
+    between = []
+    for frame in said:
+        search.accept(frame[None])
+        between.append(search.between_words())
+    assert between == [False, False, False, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from vivavoce.decoding.words import token_words
 from vivavoce.errors import ConfigError
 from vivavoce.runtime import decoders
 from vivavoce.runtime.bundle import Bundle, load_bundle
-from vivavoce.runtime.decoders import BeamStream, LexiconPasses, WordStream, align, make_decoder
+from vivavoce.runtime.decoders import BeamStream, LexiconPasses, LexiconStream, WordStream, align, make_decoder
 from vivavoce.runtime.transcript import WordReader
 from vivavoce.text.alphabet import Alphabet
 
@@ -256,3 +257,67 @@ def test_silence_fills_no_memory(scorer: WordScorer) -> None:
     assert len(stream.accept(silence).token_ids) == 0
     assert (stream._count, stream._search.frames) == (0, 0)
     assert len(stream.finish().token_ids) == 0
+
+
+LETTERS = Alphabet(("<blank>", " ", "a", "b", "c"))
+SAID = (Pronunciation("ab", (1, 2)), Pronunciation("cab", (3, 1, 2)), Pronunciation("b", (2,)))
+
+
+class Likelier:
+    """A second pass that likes long words."""
+
+    def rescore(self, readings: list[Any], state: Any, before: Any) -> list[Any]:
+        def score(one: Any) -> float:
+            return float(one.log_score + sum(len(word.word) for word in one.words))
+
+        return sorted((replace(one, log_score=score(one)) for one in readings), key=lambda one: -one.log_score)
+
+
+@pytest.fixture
+def passes(request: pytest.FixtureRequest) -> LexiconPasses:
+    return LexiconPasses(LexiconScorer(LexiconTree(SAID, 4)), Likelier() if request.param else None)  # type: ignore
+
+
+def of_path(path: list[int]) -> np.ndarray:
+    """Log-probabilities that say a path; its blanks are sure."""
+    sure = np.log(np.full((len(path), 4), 1e-5) + (1 - 4e-5) * np.eye(4)[path])
+    doubtful = np.log(np.full((len(path), 4), 0.03) + 0.88 * np.eye(4)[path])
+    return np.where(np.array(path)[:, None] == 0, sure, doubtful).astype(np.float32)
+
+
+@pytest.mark.parametrize("passes", [False, True], indirect=True)
+def test_a_lexicon_piece_ends_between_words_behind_ever_shorter_pauses(passes: LexiconPasses) -> None:
+    def cut(path: list[int]) -> bool:
+        return len(LexiconStream(passes, LETTERS, 0).accept(of_path(path)).token_ids) > 0
+
+    assert not cut([3, 1, 2] + [0] * 10)
+    assert cut([3, 1, 2] + [0] * 11)
+    assert not cut([3, 1] + [0] * 14)  # within a word
+    assert cut([3, 1] + [0] * 15)
+    words = [1, 2, 0] * 16
+    assert not cut(words + [0] * 6)
+    assert cut(words + [0] * 7)
+    assert cut([1, 2, 0] * 48 + [0])
+    assert not cut([1, 2, 0] * 30)
+
+
+@pytest.mark.parametrize("passes", [False, True], indirect=True)
+def test_lexicon_pieces_are_the_same_for_every_chunking(passes: LexiconPasses) -> None:
+    rng = np.random.default_rng(3)
+    path = [token for count in (3, 20, 40, 2, 5) for token in [*([1, 2, 0, 3, 1, 2, 0] * count), *[0] * 8]]
+    log_probs = of_path(path)
+    log_probs[rng.integers(0, len(path), 30)] = random_log_probs(rng, 30, 4)
+    whole = LexiconStream(passes, LETTERS, 0)
+    expected = [whole.accept(log_probs), whole.finish()]
+    assert len(expected[0].token_ids) > 100
+    for _ in range(4):
+        stream, parts = LexiconStream(passes, LETTERS, 0), []
+        for piece in np.split(log_probs, np.sort(rng.integers(0, len(path), 12))):
+            aside = stream.fork()
+            aside.accept(piece[::-1])
+            parts.append(stream.accept(piece))
+            assert len(stream.open.token_ids) >= 0
+        parts.append(stream.finish())
+        for field in ("token_ids", "start_frames", "end_frames", "log_probs"):
+            found, wanted = (np.concatenate([getattr(one, field) for one in of]) for of in (parts, expected))
+            np.testing.assert_array_equal(found, wanted)

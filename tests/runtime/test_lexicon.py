@@ -176,7 +176,7 @@ def test_hotwords_that_the_lexicon_lacks_are_guessed(own_copy: Path, tmp_path: P
     phones = recognizer.bundle.alphabet("phone_log_probs")
     sound = [phones.tokens.index(phone) for phone in ("Z", "IH", "Z", "IH")]
     path = np.repeat(np.array([sound[0], 0, sound[1], 0, sound[2], 0, sound[3], 0]), 2)
-    log_probs = np.log(np.full((len(path), len(phones)), 1e-3) + 0.95 * np.eye(len(phones))[path])
+    log_probs = np.log(np.full((len(path), len(phones)), 4e-3) + 0.84 * np.eye(len(phones))[path])
     scorer = make_lexicon_scorer(recognizer.bundle, tree, Hotwords({"zyzzy": 30.0}))
     assert lexicon_search(log_probs, scorer)[0].text == "zyzzy"
     (own_copy / "lexicon.g2p").write_bytes(b"other")

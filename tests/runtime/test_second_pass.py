@@ -104,7 +104,7 @@ def test_the_second_pass_has_the_last_word(bundle: Path, babble: Babble, tmp_pat
         passes = two._scorer
         assert isinstance(passes, LexiconPasses)
         assert isinstance(passes.second, SecondPass)
-        search = ReadingSearch(passes.scorer, 0, 150)
+        search = ReadingSearch(passes.scorer, 0, decoders.LEXICON_BEAM)
         search.accept(two.log_probs(waveform, phones=True))
         readings = passes.second.rescore(search.hypotheses(), passes.scorer.start()[0])
         assert two.transcribe(waveform).text == readings[0].text

@@ -1,271 +1,229 @@
-"""Of each hypothesis of a search the likeliest texts, each with its own probability: what a second pass chooses from.
+"""The likeliest texts that a search has gone through, each with its own probability: what a second pass chooses from.
 
 A search whose language model remembers a few words treats texts that differ further back as one hypothesis, as it
-should: nothing that comes can tell them apart. A second pass, which remembers more, can. So their probabilities are
-carried beside the search's own, which they do not change, text by text and exactly, but for those that are dropped.
+should: nothing that comes can tell them apart. A second pass, which remembers more, can. So the search notes, frame by
+frame, what was added up; and when texts are wanted, all ways to end are followed back through what led to them. What
+arrives at the beginning is each text's probability. It is known of every part, on the way back, how much of the end it
+led to: so little has to be looked at, and what is dropped would have counted for little.
+
+Noting costs the search next to nothing, and the search finds the same. Sums are exact, but for the parts dropped.
+
+Source: n-best texts by a search backwards that knows the scores ahead of it (Soong and Huang 1991).
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconSearch, SpokenWord
-from vivavoce.errors import ConfigError
+from vivavoce.decoding.lexicon_scorer import members
+from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconSearch, SpokenWord, likeliest, minus_ones
 
 Array = np.ndarray
 
-SHARE_FLOOR = 1e-3  # texts of a lower share of what is most of their hypothesis are dropped
-READINGS = 8
-LISTED_AT_A_WAY = 2  # so many texts are listed for each way to end, likeliest first
+LEAST_PART = 1e-3  # parts of a lower share of the largest one are followed no further
+MOST_PARTS = 80  # nor are more than so many at a frame
+
+
+@dataclass(frozen=True)
+class Merge:
+    """How the Q hypotheses behind a frame came from the P before it: P stayed, and M moves were made.
+
+    Attributes:
+        frame: its number.
+        before: (P,) the nodes of the former.
+        stay_spoken: (P,) what of them stays by its token said again.
+        origin, value, word: (M,) for each move the hypothesis that it comes from, its probability, and the number of
+            the word that ends by it, or -1.
+        order, starts, kept: as `LexiconSearch._merge` returns them.
+        after: (Q,) the nodes of the new ones.
+        blank, spoken: (Q,) their probabilities, ending in a blank and in a token.
+    """
+
+    frame: int
+    before: Array
+    stay_spoken: Array
+    origin: Array
+    value: Array
+    word: Array
+    order: Array
+    starts: Array
+    kept: Array
+    after: Array
+    blank: Array
+    spoken: Array
 
 
 class ReadingSearch(LexiconSearch):
-    """A search that keeps several texts of each hypothesis apart, and finds the same otherwise."""
+    """A search that can tell apart the texts of one hypothesis, and finds the same otherwise."""
 
-    def __init__(self, *settings: Any, readings: int = READINGS, **named: Any) -> None:
-        """Settings as for `LexiconSearch`; so many texts are kept of each hypothesis.
-
-        Raises:
-            ConfigError: as there, or readings below 1.
-        """
+    def __init__(self, *settings: Any, **named: Any) -> None:
+        """Settings and errors as for `LexiconSearch`."""
         super().__init__(*settings, **named)
-        if readings < 1:
-            raise ConfigError(f"readings is {readings}; expected 1 or more.")
-        self._texts = Readings(readings)
+        self._merges: list[Merge] = []
 
     def fork(self) -> ReadingSearch:
         """A search that stands where this one does and goes on by itself."""
         other = super().fork()
         assert isinstance(other, ReadingSearch)
-        other._texts = self._texts.fork()
+        other._merges = self._merges.copy()
         return other
+
+    def hypotheses(self, ends: bool = True, most: int | None = None) -> list[LexiconHypothesis]:
+        """What was said so far, likeliest first, each text by itself; so many at most. The search may go on."""
+        origin, row, score = self._ways(ends)
+        whole = row >= 0
+        word = minus_ones(len(row))
+        word[whole] = self._ends.words(row[whole])
+        best = float(score[0])
+        parts = Parts(origin, word, np.exp(score - best))
+        for merge in reversed(self._merges):
+            parts.go_back(merge, self.scorer.tree.tokens)
+        found = parts.texts(most)
+        ways = [way for _, _, way in found]
+        contexts = self._behind(origin[ways], row[ways])
+        names = self.scorer.tree.words
+        return [
+            LexiconHypothesis(tuple([SpokenWord(names[one], *frames) for one, *frames in said]), log + best, context)
+            for (said, log, _), context in zip(found, contexts, strict=True)
+        ]
+
+    def first_pass(self, ends: bool = True, most: int | None = None) -> list[LexiconHypothesis]:
+        """As of a search that cannot tell them apart, which is quicker."""
+        return super().hypotheses(ends, most)
 
     def _merge(
         self, stay_blank: Array, stay_spoken: Array, origin: Array, key: Array, value: Array, word: Array
-    ) -> None:
-        before, log_scale = self._key, self.log_scale
-        if not self._spoken.any():  # there were frames of a sure blank, of which nothing was said here
-            self._texts.be_quiet()
-        token = self.scorer.tree.tokens
-        again = token[key % self._size] == token[self._node[origin]]
-        super()._merge(stay_blank, stay_spoken, origin, key, value, word)
-        keys = np.concatenate((before, key))
-        rank = np.minimum(self._key.searchsorted(keys), len(self._key) - 1)
-        rank[self._key[rank] != keys] = -1
-        scale = math.exp(self.log_scale - log_scale)
-        steps = Steps(stay_blank, stay_spoken, origin, value, word, again, rank, len(self._key), scale, self.frames)
-        self._texts.take(steps)
-
-    def _remember(self, moved: Array, came: Array, word: Array) -> None:
-        """Nothing: `_texts` remembers it of each text."""
-
-    def _readings(self, origin: Array, row: Array, score: Array) -> list[LexiconHypothesis]:
-        whole = row >= 0
-        last_words = np.full(len(row), -1)
-        last_words[whole] = self._ends.words(row[whole])
-        contexts = self._behind(origin, row)
-        log_shares = self._texts.log_shares()
-        scores = score[:, None] + log_shares[origin]
-        found: dict[tuple[str, ...], LexiconHypothesis] = {}
-        names = self.scorer.tree.words
-        for number in np.argsort(-scores, axis=None, kind="stable")[: LISTED_AT_A_WAY * len(score)].tolist():
-            way, reading = divmod(number, scores.shape[1])
-            log_score, place = float(scores[way, reading]), int(origin[way])
-            if log_score == -math.inf:
-                break
-            said = self._texts.words(place, reading)
-            if whole[way]:
-                said.append((int(last_words[way]), *self._texts.unfinished(place, reading)))
-            words = tuple([SpokenWord(names[word], first, last) for word, first, last in said])
-            text = tuple([one.word for one in words])
-            context = contexts[way]
-            if (known := found.get(text)) is not None:
-                words, context = known.words, known.context
-                log_score = known.log_score + math.log1p(math.exp(log_score - known.log_score))
-            found[text] = LexiconHypothesis(words, log_score, context)
-        return sorted(found.values(), key=lambda one: -one.log_score)
+    ) -> tuple[Array, Array, Array]:
+        before = self._node
+        merged = super()._merge(stay_blank, stay_spoken, origin, key, value, word)
+        after = self._node, self._blank, self._spoken
+        self._merges.append(Merge(self.frames, before, stay_spoken, origin, value, word, *merged, *after))
+        return merged
 
 
-@dataclass(frozen=True)
-class Steps:
-    """What one frame did to the hypotheses of a search: P of them stayed, M moves were made, Q are there now.
-
-    Attributes:
-        stay_blank, stay_spoken: (P,) what of a hypothesis stays where it is, by a blank and by its token again.
-        origin, value, word: (M,) for each move the hypothesis that it comes from, its probability, and the number of
-            the word that ends by it, or -1.
-        again: (M,) whether a move is by its origin's token, so that only what ended in a blank can make it.
-        rank: (P + M,) the new hypothesis that each leads to; -1 for none.
-        count: Q.
-        scale: what probabilities are divided by.
-        frame: its number.
-    """
-
-    stay_blank: Array
-    stay_spoken: Array
-    origin: Array
-    value: Array
-    word: Array
-    again: Array
-    rank: Array
-    count: int
-    scale: float
-    frame: int
+TEXT, LAST, SAID, WAY = range(4)
+EITHER, BLANK, SPOKEN = range(3)
 
 
-TEXT, TRACE, FIRST, LAST = range(4)
-BLANK, SPOKEN = range(2)
+class Parts:
+    """Parts of ways to end, on the way back: each is at one hypothesis, with one text behind it."""
 
+    def __init__(self, hypothesis: Array, word: Array, amount: Array) -> None:
+        """At the ends: (L,) the hypotheses, the words that end there, -1 for none, and how likely each way is."""
+        self._texts = [(-1, -1)]  # by number: its first word, and the text behind it; number 0 has no words
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._said: list[tuple[int, int, int, int]] = []  # (word, first frame, last frame, what was said behind it)
+        self._frame, self._log_scale = -1, 0.0
+        self._hypothesis = hypothesis
+        # (4, L): the text; the last frame of its first word, -1 while that is not come to; what was said behind the
+        # word, -1 for nothing; the way to end. The text apart, what holds for the largest of parts that join counts.
+        self._known = np.full((4, len(word)), -1)
+        self._known[TEXT] = [self._number(one, 0) if one >= 0 else 0 for one in word.tolist()]
+        self._known[WAY] = np.arange(len(word))
+        # (3, L): how much of each may end either way, in a blank or in a token, and how much in the one or the other.
+        self._amounts = np.zeros((3, len(word)))
+        self._amounts[EITHER] = amount
 
-class Readings:
-    """The likeliest texts of each of P hypotheses, K at most; a search begins with one hypothesis, of no word.
+    def go_back(self, merge: Merge, tokens: Array) -> None:
+        """From behind a frame to before it, given all nodes' tokens."""
+        blank, spoken = self._split(merge)
+        # What came to each hypothesis: stays and moves, and their shares.
+        group, here = merge.kept[self._hypothesis], len(merge.stay_spoken)
+        ends = np.append(merge.starts[1:], len(merge.order))
+        first = merge.starts[group]
+        counts = ends[group] - first
+        owner, place = members(first, counts)
+        source = merge.order[place]
+        came = np.concatenate((np.arange(here), merge.origin))[source]
+        value = np.concatenate((merge.stay_spoken, merge.value))[source]
+        sums = np.add.reduceat(value, counts.cumsum() - counts)
+        sums[sums == 0.0] = 1.0  # nothing ends in a token
+        value *= (spoken / sums)[owner]
+        moved = source >= here
+        again = moved & (tokens[merge.after[self._hypothesis[owner]]] == tokens[merge.before[came]])
+        amounts = np.zeros((3, len(owner)))
+        # A stay by a blank may follow either, one by a token only a token, and a move by the same token only a blank.
+        amounts[EITHER] = np.where(moved, value, blank[owner])
+        amounts[SPOKEN] = np.where(moved, 0.0, value)
+        amounts[BLANK, again], amounts[EITHER, again] = value[again], 0.0
+        totals = amounts.sum(axis=0)
+        most = totals.max()  # the scale: in noise the largest part gets smaller with every frame
+        kept = (totals > LEAST_PART * most).nonzero()[0]
+        self._log_scale += math.log(most)
+        source, came, known = source[kept], came[kept], self._known.take(owner[kept], axis=1)
+        moved = moved[kept].nonzero()[0]
+        known[LAST, moved[known[LAST, moved] < 0]] = merge.frame
+        word = merge.word[source[moved] - here]
+        begun = (word >= 0) | (merge.before[came[moved]] == 0)
+        self._begin_words(known, moved[begun], word[begun], merge.frame)
+        self._frame = merge.frame
+        self._join(came, known, amounts.take(kept, axis=1) / most)
 
-    What is little of a hypothesis is dropped, and shared out among what is kept. Arrays are never changed in place.
-    """
+    def texts(self, most: int | None) -> list[tuple[list[tuple[int, int, int]], float, int]]:
+        """At the beginning: words with their first and last frames, logarithms of how likely the texts are, likeliest
+        first, and a way to end that each has."""
+        amounts = self._amounts.sum(axis=0)
+        order = np.argsort(-amounts, kind="stable")[:most]
+        found = []
+        logs = np.log(amounts[order]) + self._log_scale
+        for said, way, log in zip(*self._known[SAID:, order].tolist(), logs.tolist(), strict=True):
+            words = []
+            while said >= 0:
+                *one, said = self._said[said]
+                words.append(tuple(one))
+            found.append((words, log, way))
+        return found
 
-    def __init__(self, most: int) -> None:
-        """Keep so many texts of each hypothesis."""
-        self.most = most
-        # (4, P * K), the texts of each hypothesis side by side: a text's number, -1 for none, how its likeliest
-        # alignment said its words, and the frames of its unfinished word's first and last token; (2, P * K): how
-        # probable it is, ending in a blank and in a token.
-        self._known = np.full((4, most), -1, np.int64)
-        self._parts = np.zeros((2, most))
-        self._known[TEXT, 0], self._parts[BLANK, 0] = 0, 1.0
-        self._said: list[tuple[int, int, int, int]] = []  # (before, word, first frame, last frame)
-        self._numbers: dict[tuple[int, int], int] = {}  # (text before, word): a text; 0 has no words
+    def _split(self, merge: Merge) -> tuple[Array, Array]:
+        """(L,) how much of each part ends behind a frame in a blank, and in a token."""
+        either, blank, spoken = self._amounts
+        if self._frame != merge.frame + 1:  # behind it all became blanks
+            either, blank, spoken = either + blank + spoken, np.zeros_like(blank), np.zeros_like(spoken)
+        blank_now, spoken_now = merge.blank[self._hypothesis], merge.spoken[self._hypothesis]
+        share = blank_now / (blank_now + spoken_now)
+        return blank + either * share, spoken + either * (1.0 - share)
 
-    def fork(self) -> Readings:
-        """The same, to go on by itself."""
-        other = copy.copy(self)
-        other._said, other._numbers = self._said.copy(), self._numbers.copy()
-        return other
+    def _begin_words(self, known: Array, begun: Array, word: Array, frame: int) -> None:
+        """The words under way begin here, some of them behind others, which end; -1 stands for none."""
+        for place, ended in zip(begun.tolist(), word.tolist(), strict=True):
+            text, last, said, _ = known[:, place].tolist()
+            first_word = self._texts[text][0]
+            if first_word >= 0:
+                known[SAID, place] = len(self._said)
+                self._said.append((first_word, frame, last, said))
+            if ended >= 0:
+                known[TEXT, place] = self._number(ended, text)
+        known[LAST, begun] = -1
 
-    def be_quiet(self) -> None:
-        """A frame that is surely a blank."""
-        both = self._parts.sum(axis=0)
-        self._parts = np.stack((both, np.zeros_like(both)))
+    def _number(self, word: int, text: int) -> int:
+        """The number of a text with a word before it."""
+        number = self._numbers.setdefault((word, text), len(self._texts))
+        if number == len(self._texts):
+            self._texts.append((word, text))
+        return number
 
-    def log_shares(self) -> Array:
-        """(P, K) how much of a hypothesis's probability is of each text, as natural logarithms, -inf for none."""
-        both = self._parts.sum(axis=0).reshape(-1, self.most)
-        with np.errstate(divide="ignore"):
-            return np.log(both / both.sum(axis=1, keepdims=True))
-
-    def words(self, hypothesis: int, reading: int) -> list[tuple[int, int, int]]:
-        """The words of a text that have ended, with the frames of their first and last tokens."""
-        found, trace = [], int(self._known[TRACE, hypothesis * self.most + reading])
-        while trace >= 0:
-            trace, word, first, last = self._said[trace]
-            found.append((word, first, last))
-        return found[::-1]
-
-    def unfinished(self, hypothesis: int, reading: int) -> tuple[int, int]:
-        """The frames of the first and the last token of the word behind those."""
-        first, last = self._known[FIRST:, hypothesis * self.most + reading].tolist()
-        return first, last
-
-    def take(self, steps: Steps) -> None:
-        """Go on by a frame."""
-        here, most = len(steps.stay_blank), self.most
-        # What is little of its new hypothesis is left out before its texts are looked at: that is most of all.
-        led = (steps.rank >= 0).nonzero()[0]
-        rank, amounts = steps.rank[led], np.concatenate((steps.stay_blank + steps.stay_spoken, steps.value))[led]
-        floor = np.zeros(steps.count)
-        np.maximum.at(floor, rank, amounts)
-        floor *= SHARE_FLOOR
-        kept = (amounts > floor[rank]).nonzero()[0]
-        led, rank = led[kept], rank[kept]
-        came = np.concatenate((np.arange(here), steps.origin))[led]
-        parts = self._moved(steps, led, came)  # (2, L, K)
-        both = parts[BLANK] + parts[SPOKEN]
-        chosen = (both > floor[rank, None]).ravel().nonzero()[0]
-        row = chosen // most
-        parts, amounts, rank = parts.reshape(2, -1).take(chosen, axis=1), both.ravel()[chosen], rank[row]
-        known = self._known.take(came[row] * most + chosen % most, axis=1)
-        led = led[row]
-        word = np.concatenate((np.full(here, -1), steps.word))[led]
-        self._add_words(known, word)
-        # Add up what is of one text at one place; the largest part says when its words were said.
-        many = len(self._numbers) + 1
-        key = rank * many + known[TEXT]
+    def _join(self, hypothesis: Array, known: Array, amounts: Array) -> None:
+        """Add up the parts of one hypothesis and one text, and keep the largest."""
+        many = len(self._texts)
+        key = hypothesis * many + known[TEXT]
         order = key.argsort()
-        key, amounts = key[order], amounts[order]
+        key = key[order]
         fresh = np.ones(len(key), np.bool_)
         np.not_equal(key[1:], key[:-1], out=fresh[1:])
         starts = fresh.nonzero()[0]
-        parts = np.add.reduceat(parts.take(order, axis=1), starts, axis=1)
-        group = fresh.cumsum() - 1
-        chosen = np.empty(len(starts), np.int64)
-        largest = (amounts == np.maximum.reduceat(amounts, starts)[group]).nonzero()[0]
-        chosen[group[largest]] = order[largest]
-        rank = key[starts] // many
-        kept, column = self._likeliest(rank, parts, steps.count)
-        chosen, at = chosen[kept], rank[kept] * most + column
-        known = self._remembered(known.take(chosen, axis=1), word[chosen], led[chosen] >= here, steps.frame)
-        self._known = np.full((4, steps.count * most), -1)
-        self._known[:, at] = known
-        self._parts = np.zeros((2, steps.count * most))
-        self._parts[:, at] = parts.take(kept, axis=1) / steps.scale
-
-    def _likeliest(self, rank: Array, parts: Array, count: int) -> tuple[Array, Array]:
-        """Of texts, by their hypotheses' numbers, which rise, those to keep, and in which column of theirs."""
-        starts = rank.searchsorted(np.arange(count))
-        column = np.arange(len(rank)) - starts[rank]
-        if column.max() < self.most:
-            return np.arange(len(rank)), column
-        amounts = parts[BLANK] + parts[SPOKEN]
-        # Sorted by hypothesis and, in it, by what is no part of the whole: between one number and the next.
-        order = (rank - amounts / np.add.reduceat(amounts, starts)[rank]).argsort()
-        kept = (column < self.most).nonzero()[0]  # the columns are the same in any order within a hypothesis
-        return order[kept], column[kept]
-
-    def _moved(self, steps: Steps, led: Array, came: Array) -> Array:
-        """(2, L, K): what of each text stays or moves, ending in a blank, and in a token.
-
-        Args:
-            led: (L,) which of the steps, (P + M), are looked at, in order.
-            came: (L,) the hypotheses that they come from.
-        """
-        stay = int(led.searchsorted(len(steps.stay_blank)))
-        move = led[stay:] - len(steps.stay_blank)
-        old = self._parts.reshape(2, -1, self.most).take(came, axis=1)
-        both = old[BLANK] + old[SPOKEN]
-        both /= both.sum(axis=1, keepdims=True)
-        # Of what a token needs: to be said again, an ending in it; to be another of its kind, an ending in a blank.
-        able = both.copy()
-        able[:stay] = old[SPOKEN, :stay]
-        apart = stay + steps.again[move].nonzero()[0]
-        able[apart] = old[BLANK, apart]
-        sums = able.sum(axis=1, keepdims=True)
-        lost = (sums == 0.0).nonzero()[0]  # of texts that were dropped
-        able[lost], sums[lost] = both[lost], 1.0
-        values = np.concatenate((steps.stay_spoken[came[:stay]], steps.value[move]))
-        parts = np.zeros((2, *both.shape))
-        parts[SPOKEN] = able * (values[:, None] / sums)
-        parts[BLANK, :stay] = both[:stay] * steps.stay_blank[came[:stay], None]
-        return parts
-
-    def _add_words(self, known: Array, word: Array) -> None:
-        """Change the numbers of texts into those of the texts with one word more, where a word has ended."""
-        ended = (word >= 0).nonzero()[0]
-        numbers = self._numbers
-        pairs = zip(known[TEXT, ended].tolist(), word[ended].tolist(), strict=True)
-        known[TEXT, ended] = [numbers.setdefault(pair, len(numbers) + 1) for pair in pairs]
-
-    def _remembered(self, known: Array, word: Array, moved: Array, frame: int) -> Array:
-        """(4, N): what is known of texts, of some of which a word has ended, and which moved in this frame or not."""
-        ended = (word >= 0).nonzero()[0]
-        said = (known[TRACE, ended], word[ended], known[FIRST, ended], known[LAST, ended])
-        number = len(self._said)
-        self._said.extend(zip(*(part.tolist() for part in said), strict=True))
-        known[TRACE, ended] = np.arange(number, len(self._said))
-        known[FIRST, ended] = -1
-        known[FIRST, moved & (known[FIRST] < 0)] = frame
-        known[LAST, moved] = frame
-        return known
+        amounts, hypothesis = amounts.take(order, axis=1), key[starts] // many
+        if len(starts) < len(key):
+            totals, group = amounts.sum(axis=0), fresh.cumsum() - 1
+            largest = (totals == np.maximum.reduceat(totals, starts)[group]).nonzero()[0]
+            chosen = np.empty(len(starts), np.int64)
+            chosen[group[largest]] = order[largest]
+            order = chosen
+            amounts = np.add.reduceat(amounts, starts, axis=1)
+        if len(starts) > MOST_PARTS:
+            kept = likeliest(amounts.sum(axis=0), MOST_PARTS)
+            order, hypothesis, amounts = order[kept], hypothesis[kept], amounts.take(kept, axis=1)
+        self._hypothesis, self._known, self._amounts = hypothesis, known.take(order, axis=1), amounts

@@ -25,10 +25,10 @@ from vivavoce.errors import ConfigError
 
 Array = np.ndarray
 
-BEAM_SIZE = 150
-TOKEN_FLOOR = 1e-3
+BEAM_SIZE = 200
+TOKEN_FLOOR = 3e-3
 BEAM_FLOOR = 1e-6
-BLANK_CEILING = 0.999
+BLANK_CEILING = 0.9
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,10 @@ class LexiconSearch:
         other._said, other._ends = self._said.copy(), self._ends.copy()
         return other
 
+    def between_words(self) -> bool:
+        """Whether a word may have ended where the likeliest hypothesis stands."""
+        return bool(self.scorer.tree.entry_counts[self._node[(self._blank + self._spoken).argmax()]])
+
     def hypotheses(self, ends: bool = True, most: int | None = None) -> list[LexiconHypothesis]:
         """What was said so far, likeliest first; each text once. The search may go on.
 
@@ -131,6 +135,12 @@ class LexiconSearch:
 
         A word that has only begun is left out, where no hypothesis has come to a word's end; else such hypotheses are.
         """
+        origin, row, score = self._ways(ends, most)
+        return self._readings(origin, row, score)
+
+    def _ways(self, ends: bool, most: int | None = None) -> tuple[Array, Array, Array]:
+        """Ways to end here, likeliest first: the hypothesis, the row of the word that is whole, -1 for none, the score;
+        settings as for `hypotheses`."""
         scores = np.log(self._blank + self._spoken) + self.log_scale
         # Ways to end: between words, of which -1 stands for the row, or with a word that is whole.
         between = (self._node == 0).nonzero()[0]
@@ -145,7 +155,7 @@ class LexiconSearch:
             behind = self._behind(origin, row)
             score += np.array([self.scorer.end(context, ends) for context in behind])
         order = np.argsort(score, kind="stable")[::-1][:most]
-        return self._readings(origin[order], row[order], score[order])
+        return origin[order], row[order], score[order]
 
     def _behind(self, origin: Array, row: Array) -> list[Context]:
         """What is known behind hypotheses, with the words of their rows."""
@@ -243,13 +253,17 @@ class LexiconSearch:
 
     def _merge(
         self, stay_blank: Array, stay_spoken: Array, origin: Array, key: Array, value: Array, word: Array
-    ) -> None:
+    ) -> tuple[Array, Array, Array]:
         """Add up what leads to the same place, keep the best places, and remember how they were come to.
 
         Args:
             stay_blank, stay_spoken: (P,) what of each hypothesis stays where it is, ending in blank and in its token.
             origin, key, value, word: (M,) moves: the hypothesis, the place's key, the probability, and the number of
                 the word that ended, -1 for none.
+
+        Returns:
+            (P + M,) those that stay and the moves behind them, by place; where in that each place's begin; and which
+            of these places are kept.
         """
         here = len(stay_blank)
         key = np.concatenate((self._key, key))
@@ -287,6 +301,7 @@ class LexiconSearch:
         self._row = np.concatenate((self._row, minus_ones(len(origin))))[held]
         came = np.concatenate((np.arange(here), origin))[source]
         self._remember(source >= here, came, np.concatenate((minus_ones(here), word))[source])
+        return order, starts, kept
 
     def _remember(self, moved: Array, came: Array, word: Array) -> None:
         """Of the new hypotheses: whether they moved, which old ones they come from, and the words that ended, or -1."""

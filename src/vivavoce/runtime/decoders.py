@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.decoding import lexicon_search
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
 from vivavoce.decoding.lexicon_readings import ReadingSearch
@@ -35,11 +36,13 @@ Indices = NDArray[np.int64]
 DECODERS = ("greedy", "beam", "words", "lexicon")
 BEAM_SIZE = 16
 WORD_BEAM_SIZE = 50
-LEXICON_BEAM = 150
+LEXICON_BEAM = lexicon_search.BEAM_SIZE
 LEAST_SHARE = 1e-6
 SHARED_READINGS = 50
 WORD_QUIET_FRAMES = 15  # a model's memory of other readings ends with the piece: longer pauses, 0.6 s
-SURE_BLANK = math.log(0.999)  # where the search itself looks at nothing else
+LEXICON_QUIET_FRAMES = 12  # a lexicon's piece ends behind fewer, if between words: one fewer for every twelve frames
+LEAST_QUIET_FRAMES = 2
+SURE_BLANK = math.log(0.999)  # no more than 0.1% of a text's probability is lost behind it
 QUIET_FRAMES = 5  # sure blanks in a row that end a piece, 0.2 s in the default model
 LIKELY_BLANK = math.log(0.5)
 LONGEST_PIECE = 750  # frames; without a pause for so long the piece ends at its likeliest blank
@@ -181,14 +184,16 @@ class PieceStream(ABC):
                 continue
             self._count += 1
             self._quiet = self._quiet + 1 if sure else 0
-            if (
+            ends = (
                 self._quiet == WORD_QUIET_FRAMES
                 or (sure and self._count >= LONGEST_PIECE // 2)
                 or (blank > LIKELY_BLANK and self._count >= LONGEST_PIECE)
-            ):
+            )
+            if ends or (sure and self._may_end()):
                 self._take(log_probs[start:place])
                 start = place
-                closed.append(self._close())
+                if ends or self._search.between_words():
+                    closed.append(self._close())
         self._take(log_probs[start:])
         return join_results(closed)
 
@@ -208,6 +213,10 @@ class PieceStream(ABC):
         other = copy.copy(self)
         other._search = self._search.fork()
         return other
+
+    def _may_end(self) -> bool:
+        """Whether the piece might end behind a sure blank, if it is between words."""
+        return False
 
     @abstractmethod
     def _make_search(self, start: Any) -> Any:
@@ -262,7 +271,9 @@ class LexiconStream(PieceStream):
     """Words of a lexicon, heard by their phones, and spelled here: to callers the tokens are letters as of others.
 
     The second pass looks at whole pieces alone. What is still open is shown as the first reads it: the second would
-    look at it again with every chunk, and words at its end change most.
+    look at it again with every chunk. So pieces are short: where the likeliest hypothesis is between words, a shorter
+    pause ends one, the shorter the longer the piece is. Of a short piece the few texts that are looked at again are
+    most of what it may be; little is taken back when it ends, and nobody waits long for it.
     """
 
     def __init__(self, passes: LexiconPasses, letters: Alphabet, blank_id: int, beam_size: int = LEXICON_BEAM) -> None:
@@ -276,7 +287,11 @@ class LexiconStream(PieceStream):
         """The tokens of the piece that is not complete, as the first pass reads them."""
         if not self._count:
             return join_results([])
-        return self._shifted(self._spelled(self._search.hypotheses(False, SHARED_READINGS), ends=False))
+        look = self._search.first_pass if self.second is not None else self._search.hypotheses
+        return self._shifted(self._spelled(look(False, SHARED_READINGS), ends=False))
+
+    def _may_end(self) -> bool:
+        return self._quiet >= max(LEAST_QUIET_FRAMES, LEXICON_QUIET_FRAMES - self._count // LEXICON_QUIET_FRAMES)
 
     def _make_search(self, start: LexiconStart | None) -> LexiconSearch:
         context = start[0] if start is not None else None
