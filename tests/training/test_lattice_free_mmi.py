@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from vivavoce.errors import DataError
-from vivavoce.training.lattice_free_mmi import denominator, forward_backward, mmi_loss
+from vivavoce.errors import ConfigError, DataError
+from vivavoce.training.lattice_free_mmi import _kernel, denominator, forward_backward, mmi_loss
 from vivavoce.training.phone_trigram import TABLE_SCALE, PhoneTrigram
 
 
@@ -182,3 +183,9 @@ def test_the_gpu_kernel_is_the_same(
     found = mmi_kernel.forward_backward(probs.to(device), lengths.to(device), table.to(device), together)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one.cpu(), other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("triton") is not None, reason="Triton is installed")
+def test_a_gpu_without_triton_is_told_what_is_missing() -> None:
+    with pytest.raises(ConfigError, match="pip install triton"):
+        _kernel()

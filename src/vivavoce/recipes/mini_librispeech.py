@@ -57,19 +57,16 @@ def network() -> asr_small.Config:
     """The settings of `asr_small` for five hours: frames of 40 ms, much augmentation, two views where a GPU is."""
     on_gpu = torch.cuda.is_available()
     return asr_small.Config(
-        dims=replace(asr_small.DIMS, dropout=0.12),
         updates=4000 if on_gpu else 8000,
         batch_seconds=400.0 if on_gpu else 100.0,
         consistency=0.2 if on_gpu else 0.0,
-        compile=not on_gpu,  # there the products are short and compiling takes as long as a tenth of the training
         peak_rate=2e-3 if on_gpu else 1e-3,
         matrix_rate=4e-3 if on_gpu else 2e-3,
-        warmup=60 if on_gpu else 200,
-        decay_share=0.65,
-        average_decay=0.995,
-        mmi_after=350 if on_gpu else 700,
+        warmup=100 if on_gpu else 200,
+        decay_share=0.6,
+        mmi_after=500 if on_gpu else 700,
         chunk_frames=(8, 16, 32, 32, 32, 64, 512),
-        time_masks=5,
+        time_masks=7,
         frequency_bins=20,
         vocal_tract=0.12,
         noisy_share=0.5,

@@ -16,11 +16,13 @@ forward-backward of Rabiner 1989.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from vivavoce.errors import ConfigError
 from vivavoce.models.conformer_ctc import ctc_loss
 from vivavoce.training.phone_trigram import PhoneTrigram
 
@@ -62,11 +64,8 @@ class _Denominator(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, log_probs: Tensor, lengths: Tensor, table: Tensor) -> Tensor:
         with torch.autocast(log_probs.device.type, enabled=False):
-            probs, run = log_probs.float().exp(), forward_backward
-            if probs.is_cuda:
-                from vivavoce.training import mmi_kernel  # needs Triton, which is there where PyTorch has a GPU
-
-                run = mmi_kernel.forward_backward
+            probs = log_probs.float().exp()
+            run = _kernel() if probs.is_cuda else forward_backward
             totals, shares = run(probs, lengths, table)
         ctx.save_for_backward(shares)
         ctx.dtype = log_probs.dtype
@@ -76,6 +75,22 @@ class _Denominator(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (shares,) = ctx.saved_tensors
         return (shares * grads[0][:, None, None]).to(ctx.dtype), None, None
+
+
+def _kernel() -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The same as kernels of the GPU.
+
+    Raises:
+        ConfigError: Triton is missing, which PyTorch brings along where it can.
+    """
+    try:
+        from vivavoce.training import mmi_kernel
+    except ImportError as error:
+        raise ConfigError(
+            f"LF-MMI on a GPU needs Triton ({error}); pip install triton, or train with device=cpu, or without LF-MMI "
+            "(a large mmi_after)."
+        ) from None
+    return mmi_kernel.forward_backward
 
 
 def forward_backward(probs: Tensor, lengths: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
