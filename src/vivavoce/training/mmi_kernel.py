@@ -2,8 +2,8 @@
 
 As tensor operations a frame is a dozen launches, thousands for a batch, and the GPU waits between them. Here a program
 takes an utterance through all its frames, its states in registers. The table of the trigram is what must be read again
-in every frame: it is sent as half precision, which `PhoneTrigram` rounds it to beforehand, so nothing is lost, and stays
-in the cache of each multiprocessor.
+in every frame: it is sent as half precision, which `PhoneTrigram` rounds it to beforehand, so nothing is lost, and
+stays in the cache of each multiprocessor.
 
 States lie as [u, v], the phone before and the last one; what arrives in [v, w] from [u, v] by w is then
 sum over u of state[u, v] * table[u, v, w], rows of one vector times tiles of the table, and needs no transposition.
