@@ -68,4 +68,6 @@ def test_what_cannot_be_is_refused(tmp_path: Path, utterances: list[Utterance]) 
             list(recode(utterances, tmp_path / "mp3", kbps=wrong))
     with pytest.raises(AudioError, match="gone"):
         list(recode([Utterance("x", str(tmp_path / "gone.wav"), "t", 1.0)], tmp_path / "mp3"))
+    with pytest.raises(AudioError, match="before late begins"):
+        list(recode([Utterance("late", utterances[0].audio, "t", 1.0, 6.5)], tmp_path / "mp3"))
     assert not [path for path in (tmp_path / "mp3").iterdir() if path.suffix == ".mp3"]

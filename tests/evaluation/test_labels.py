@@ -53,7 +53,7 @@ def test_a_missing_recording_is_told(tiny_bundle: Path, unlabelled: list[Utteran
 
 
 def test_words_are_cut_where_they_are_said(data_root: Path) -> None:
-    """Of real sentences: most pieces, read by the package's recogniser alone, are the word or begin like it."""
+    """Of real sentences: more than a third of the pieces, each heard alone, are read as what begins like the word."""
     utterances = librispeech.prepare(data_root / "librispeech", "train-clean-5")[:6]
     recognizer = Recognizer(decoder="lexicon")
     cuts = Cuts()

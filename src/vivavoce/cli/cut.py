@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vivavoce.cli.progress import listening
+from vivavoce.cli.progress import listened
 from vivavoce.cli.recognition import BundleFolder, ProviderName, open_recognizer
 from vivavoce.errors import DataError
 
@@ -39,13 +39,8 @@ def cut(
     cuts = Cuts(shortest_seconds=shortest, longest_seconds=longest)
     utterances = [utterance for manifest in manifests for utterance in read_manifest(manifest)]
     recognizer = open_recognizer(bundle, "greedy", None, provider)
-    pieces = []
-    with listening(len(utterances), lambda: sum(u.duration_seconds for u in utterances)) as progress:
-        for utterance, found in zip(utterances, cut_words(utterances, recognizer, cuts), strict=True):
-            pieces += found
-            progress.heard(utterance.duration_seconds)
-            progress.done()
-    kept = at_most(pieces, most)
+    found = listened(utterances, cut_words(utterances, recognizer, cuts))
+    kept = at_most((piece for _, pieces in found for piece in pieces), most)
     if not kept:
         raise DataError(f"no word of {', '.join(map(str, manifests))} is {shortest} to {longest} s long and aligns.")
     write_manifest(output, kept)

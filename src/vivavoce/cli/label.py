@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vivavoce.cli.progress import listening
+from vivavoce.cli.progress import listened
 from vivavoce.cli.recognition import BundleFolder, DecoderName, Gate, Jobs, ProviderName, open_recognizer
 from vivavoce.errors import DataError
 
@@ -52,13 +52,10 @@ def label(
 
     def kept() -> Iterator[Utterance]:
         nonlocal kept_seconds
-        with listening(len(utterances), lambda: seconds) as progress:
-            for utterance, found in zip(utterances, labelled(utterances, recognizer, jobs), strict=True):
-                progress.heard(utterance.duration_seconds)
-                progress.done()
-                if found is not None and found[1] >= least:
-                    kept_seconds += utterance.duration_seconds
-                    yield found[0]
+        for utterance, found in listened(utterances, labelled(utterances, recognizer, jobs)):
+            if found is not None and found[1] >= least:
+                kept_seconds += utterance.duration_seconds
+                yield found[0]
 
     count = write_manifest(output, kept())
     if not count:

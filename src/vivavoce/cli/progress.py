@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from vivavoce.data.manifest import Utterance
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -47,3 +53,12 @@ def listening(files: int, total_seconds: Callable[[], float | None]) -> Iterator
 
         show()
         yield Listening(show, done)
+
+
+def listened(utterances: Sequence[Utterance], results: Iterable[Result]) -> Iterator[tuple[Utterance, Result]]:
+    """Each utterance with what was made of it, one by one, behind a bar for all."""
+    with listening(len(utterances), lambda: sum(u.duration_seconds for u in utterances)) as progress:
+        for utterance, result in zip(utterances, results, strict=True):
+            progress.heard(utterance.duration_seconds)
+            progress.done()
+            yield utterance, result

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from vivavoce.cli.progress import listening
+from vivavoce.cli.progress import listened
 from vivavoce.errors import ConfigError
-
-if TYPE_CHECKING:
-    from vivavoce.data.manifest import Utterance
 
 
 def recode(
@@ -42,13 +38,6 @@ def recode(
     except ValueError:
         raise ConfigError(f"--kbps {kbps}: expected whole numbers with commas between them, such as 16,24.") from None
     utterances = [utterance for manifest in manifests for utterance in read_manifest(manifest)]
-
-    def shown() -> Iterator[Utterance]:
-        with listening(len(utterances), lambda: sum(u.duration_seconds for u in utterances)) as progress:
-            for copy in recoded(utterances, audio, rates, workers):
-                progress.heard(copy.duration_seconds)
-                progress.done()
-                yield copy
-
-    count = write_manifest(output, shown())
+    copies = listened(utterances, recoded(utterances, audio, rates, workers))
+    count = write_manifest(output, (copy for _, copy in copies))
     print(f"{output}: {count} copies in {audio}", file=sys.stderr)

@@ -2,8 +2,8 @@
 
 Below some 32 kbit/s an encoder leaves out everything above 7 kHz, and within each frame what it takes to be masked. In
 log-mel features those are holes down to the floor, in places where a network that has never heard an MP3 has never seen
-one: trained on five hours coded another way, it read other speakers with 7% word errors as it knew them, and with 20%
-from MP3s. Files are written, rather than batches coded, since coding takes as long as training does.
+one: trained on five hours coded another way, it read the characters of its own speakers with 16.5% errors, and with
+20.3% from such copies. Files are written, rather than batches coded: coded once, read in every epoch.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from vivavoce.audio import probe, read_waveform
+from vivavoce.audio import probe
 from vivavoce.data.manifest import Utterance
-from vivavoce.data.recordings import is_part
+from vivavoce.data.recordings import read_utterance
 from vivavoce.errors import AudioError, ConfigError
 
 SAMPLE_RATE = 16000
@@ -55,7 +55,7 @@ def recode(
         path = folder / f"{digest[:10].hex()}.mp3"
         if not path.is_file():
             partial = path.with_suffix(".part")
-            _encode(_samples(utterance), partial, kbps[digest[-1] % len(kbps)])
+            _encode(read_utterance(utterance, SAMPLE_RATE), partial, kbps[digest[-1] % len(kbps)])
             partial.replace(path)
         seconds = probe(path).duration_seconds  # up to a tenth longer than it was: MP3s have whole frames
         return replace(
@@ -64,14 +64,6 @@ def recode(
 
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(one, utterances)
-
-
-def _samples(utterance: Utterance) -> np.ndarray:
-    waveform = read_waveform(utterance.audio, SAMPLE_RATE)
-    if is_part(utterance, len(waveform) / SAMPLE_RATE):
-        first = round(utterance.offset_seconds * SAMPLE_RATE)
-        waveform = waveform[first : first + round(utterance.duration_seconds * SAMPLE_RATE)]
-    return waveform
 
 
 def _encode(waveform: np.ndarray, path: Path, kbps: int) -> None:

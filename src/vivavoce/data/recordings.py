@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vivavoce.audio import probe
+import numpy as np
+
+from vivavoce.audio import probe, read_waveform
 from vivavoce.data.manifest import Utterance
 from vivavoce.errors import AudioError, DataError
 
@@ -106,6 +108,24 @@ def is_part(utterance: Utterance, file_seconds: float) -> bool:
     A duration of 0 is one that nobody measured, and says nothing.
     """
     return utterance.offset_seconds > 0 or 0 < utterance.duration_seconds < file_seconds - SLACK_SECONDS
+
+
+def read_utterance(utterance: Utterance, sample_rate: int) -> np.ndarray:
+    """(N,) float32 samples of an utterance, at any rate that is asked for: its file, or its part of it.
+
+    Raises:
+        AudioError: the file cannot be read, or ends before the utterance begins.
+    """
+    waveform = read_waveform(utterance.audio, sample_rate)
+    if not is_part(utterance, len(waveform) / sample_rate):
+        return waveform
+    first = round(utterance.offset_seconds * sample_rate)
+    if first >= len(waveform):
+        raise AudioError(
+            f"{utterance.audio} ends at {len(waveform) / sample_rate:.2f} s, before {utterance.id} begins, at "
+            f"{utterance.offset_seconds} s"
+        )
+    return waveform[first : first + round(utterance.duration_seconds * sample_rate)]
 
 
 def read_rows(listing: Path, needed: Iterable[str] = ("id", "audio")) -> list[dict[str, Any]]:

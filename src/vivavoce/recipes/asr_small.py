@@ -267,6 +267,7 @@ def step_function(
     trigram = None
     if config.dims.final_phones:
         trigram = PhoneTrigram.from_sequences([example.phones for example in examples], config.dims.phones - 1)
+        trigram = trigram.to(process.device)  # here: a copy with every update would wait for the device
 
     def step(batch: SpeechBatch) -> dict[str, Tensor]:
         batch = batch.to(process.device)

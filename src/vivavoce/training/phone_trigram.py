@@ -33,6 +33,10 @@ class PhoneTrigram:
         """How many phones, start and end not counted."""
         return len(self.table) - 1
 
+    def to(self, device: torch.device) -> PhoneTrigram:
+        """The same with its table on a device."""
+        return PhoneTrigram(self.table.to(device))
+
     @classmethod
     def from_sequences(cls, sequences: Sequence[Sequence[int]], phones: int) -> PhoneTrigram:
         """Estimate by absolute discounting, interpolated down to uniform.

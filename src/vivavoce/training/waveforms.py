@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vivavoce.audio import read_waveform
 from vivavoce.data.manifest import Utterance
-from vivavoce.data.recordings import is_part
+from vivavoce.data.recordings import read_utterance
 from vivavoce.errors import AudioError, DataError
 
 Array = np.ndarray
@@ -70,17 +69,9 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
 
     def read(utterance: Utterance) -> Array | str:
         try:
-            waveform = read_waveform(utterance.audio, sample_rate)
+            waveform = read_utterance(utterance, sample_rate)
         except AudioError as error:
             return str(error)
-        if is_part(utterance, len(waveform) / sample_rate):
-            first = round(utterance.offset_seconds * sample_rate)
-            if first >= len(waveform):
-                return (
-                    f"{utterance.audio} ends at {len(waveform) / sample_rate:.2f} s, before {utterance.id} begins, at "
-                    f"{utterance.offset_seconds} s"
-                )
-            waveform = waveform[first : first + round(utterance.duration_seconds * sample_rate)]
         return (np.clip(waveform, -1.0, 1.0) * SCALE).round().astype("<i2")
 
     lengths, faults = [], []

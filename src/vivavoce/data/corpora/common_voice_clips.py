@@ -1,7 +1,7 @@
 """Common Voice's clips without text: what a release holds and nobody has judged yet, for self-training.
 
 A release's `clips` holds all recordings, `validated.tsv` and `invalidated.tsv` those that were voted on. Nothing is
-known of the others but that somebody read a sentence. Their texts are left empty.
+known of the others but that somebody read a sentence. Their texts are left empty: `viva label` reads them.
 Source: https://commonvoice.mozilla.org
 """
 
