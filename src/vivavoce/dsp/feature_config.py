@@ -219,6 +219,29 @@ class FeatureConfig:
         )
         return replace(preset, **changes)
 
+    @classmethod
+    def voice(cls, **changes: Any) -> FeatureConfig:
+        """What the voices here are made of: 80 mel magnitudes of 22,050 Hz speech, 86 frames a second.
+
+        Acoustic models and vocoders share this one definition. Frames are centred, so N samples make 1 + N // 256 of
+        them and T frames stand for 256 T samples. The filters reach half the sample rate, so that a vocoder has no band
+        to invent; window, hop and filters are otherwise those of Tacotron 2's published code.
+        """
+        preset = cls(
+            sample_rate=22050,
+            win_length=1024,
+            hop_length=256,
+            n_fft=1024,
+            padding="reflect",
+            spectrum_power=1,
+            f_min_hz=0.0,
+            f_max_hz=11025.0,
+            mel_scale="slaney",
+            mel_norm="slaney",
+            log_floor=1e-5,
+        )
+        return replace(preset, **_follow_rate(preset, changes))
+
 
 def _follow_rate(preset: FeatureConfig, changes: dict[str, Any]) -> dict[str, Any]:
     """Keep the filters' upper edge at half of a changed sample rate, as librosa and Kaldi do."""

@@ -73,7 +73,7 @@ class Config:
 
     `guesser` names a model of `recipes/g2p.py` for the words that the dictionary lacks; without one, utterances with
     such words have no phone targets. With `consistency` above 0 every utterance is heard in two augmented views, whose
-    outputs learn from each other with that weight (on a GPU only).
+    outputs learn from each other with that weight; an update then costs twice as much.
     """
 
     manifests: tuple[str, ...] = ()
@@ -206,8 +206,7 @@ def check(config: Config) -> None:
         ("dims.heads", dims.heads, dims.heads >= 1 and dims.width % (2 * dims.heads) == 0,
          f"a number that shares out dims.width={dims.width} evenly, into even parts"),
         ("dims.phone_layer", dims.phone_layer, 1 <= dims.phone_layer <= dims.layers, f"1 to dims.layers={dims.layers}"),
-        ("consistency", config.consistency, not config.consistency or torch.cuda.is_available(),
-         "0 on a machine without a GPU: the second view would cost as much as twice the updates"),
+        ("consistency", config.consistency, config.consistency >= 0, "0 or more"),
         ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
          f"{config.features.num_features}, as many as `features` makes"),
     ):  # fmt: skip
@@ -333,7 +332,7 @@ def batches_here(
         warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
     return SpeechBatches(
         store, examples, sampler, config.speeds, config.features, padding, chain, masks, config.seed, config.workers,
-        warp,
+        warp, 2 if config.consistency else 1,
     )  # fmt: skip
 
 

@@ -91,11 +91,15 @@ class SpeechBatches:
         seed: int = 0,
         workers: int = 1,
         warp: Vtlp | None = None,
+        views: int = 1,
     ) -> None:
-        """`sampler` counts items: number i is utterance i // len(speeds) at speed i % len(speeds)."""
+        """`sampler` counts items: number i is utterance i // len(speeds) at speed i % len(speeds).
+
+        With two `views` a batch holds every item twice, differently augmented: rows i and B / 2 + i.
+        """
         self.store, self.examples, self.sampler, self.speeds = store, examples, sampler, tuple(speeds)
         self.config, self.padding, self.chain, self.warp, self.masks = config, padding, chain, warp, masks
-        self.seed, self.workers = seed, workers
+        self.seed, self.workers, self.views = seed, workers, views
 
     def load_state_dict(self, position: dict[str, Any]) -> None:
         """Go on behind the batch that had this position."""
@@ -116,14 +120,15 @@ class SpeechBatches:
     def make(self, items: list[int], bucket_seconds: float, position: dict[str, Any]) -> SpeechBatch:
         """One batch, padded to its bucket's length."""
         epoch = int(position["epoch"])
-        made = [self.example(item, epoch) for item in items]
+        seen = [(view, item) for view in range(self.views) for item in items]
+        made = [self.example(item, epoch, view) for view, item in seen]
         group = self.padding.subsampling
         bucket = int(bucket_seconds * self.config.sample_rate) // self.config.hop_length + self.padding.tail_frames
         longest = max(-(-bucket // group) * group, max(len(row) for row, _ in made))
         batch = np.zeros((len(made), longest, made[0][0].shape[1]), dtype=np.float32)
         for row, (log_mel, _) in zip(batch, made, strict=True):
             row[: len(log_mel)] = log_mel
-        examples = [self.examples[item // len(self.speeds)] for item in items]
+        examples = [self.examples[item // len(self.speeds)] for _, item in seen]
         tokens, token_lengths = pad_targets([example.tokens for example in examples])
         phones, phone_lengths = pad_targets([example.phones for example in examples])
         frames = torch.tensor([len(log_mel) // group for log_mel, _ in made])
@@ -134,15 +139,15 @@ class SpeechBatches:
             token_lengths,
             phones,
             phone_lengths,
-            sum(seconds for _, seconds in made),
+            sum(seconds for _, seconds in made[: len(items)]),
             position,
             (frames, token_lengths, phone_lengths),
         )
 
-    def example(self, item: int, epoch: int) -> tuple[Array, float]:
+    def example(self, item: int, epoch: int, view: int = 0) -> tuple[Array, float]:
         """Augmented, padded features of one item, (8n, F), and its seconds."""
         utterance, speed = divmod(item, len(self.speeds))
-        rng = np.random.default_rng((self.seed, epoch, item))
+        rng = np.random.default_rng((self.seed, epoch, item, view) if view else (self.seed, epoch, item))
         waveform = change_speed(self.store[utterance], self.speeds[speed], self.config.sample_rate)
         if self.chain is not None:
             waveform = self.chain.apply(waveform, self.chain.draw(rng, len(waveform), self.config.sample_rate))
