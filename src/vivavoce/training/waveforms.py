@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,8 +42,9 @@ class WaveformStore:
         if not (index.is_file() and samples.is_file()):
             stem.parent.mkdir(parents=True, exist_ok=True)
             # The index comes last and whole: where it stands, the samples are complete.
-            partial = index.with_suffix(".index-part")
-            partial.write_text(json.dumps(_decode(utterances, sample_rate, samples)))
+            lengths = _decode(utterances, sample_rate, samples)
+            partial = _partial(index)
+            partial.write_text(json.dumps(lengths))
             partial.replace(index)
         self._ends = np.cumsum(np.asarray(json.loads(index.read_text()), dtype=np.int64))
         self._samples = np.memmap(samples, dtype="<i2", mode="r", shape=(int(self._ends[-1]),))
@@ -75,7 +77,7 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
         return (np.clip(waveform, -1.0, 1.0) * SCALE).round().astype("<i2")
 
     lengths, faults = [], []
-    partial = target.with_suffix(".part")
+    partial = _partial(target)
     with ThreadPoolExecutor(os.cpu_count()) as pool, partial.open("wb") as out:
         for start in range(0, len(utterances), 512):  # bounded, so that memory does not hold the corpus
             for result in pool.map(read, utterances[start : start + 512]):
@@ -89,3 +91,10 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
         raise DataError(f"{len(faults)} utterances cannot be read; mend or remove them:\n" + "\n".join(faults[:10]))
     partial.replace(target)
     return lengths
+
+
+def _partial(target: Path) -> Path:
+    """A name of one's own beside `target`: two runs that begin together each write their own file, and both are whole."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")
+    os.close(handle)
+    return Path(name)
