@@ -64,10 +64,12 @@ class UnitTree:
     Attributes:
         units: (N,) int64.
         parents: (N,) int64, each lower than the unit's own number; -1 for the root.
+        asked: the units from this one on are to be foreseen; those before are only looked back at.
     """
 
     units: Array
     parents: Array
+    asked: int = 1
 
     @cached_property
     def places(self) -> Array:
@@ -110,7 +112,7 @@ class Network(Protocol):
     @property
     def longest(self) -> int: ...
     def __call__(self, tree: UnitTree) -> Array:
-        """(N,) natural log-probability of each unit of a tree behind its ancestors; the root's means nothing."""
+        """(N,) natural log-probability of each unit of a tree behind its ancestors, of those that are asked for."""
         ...
 
 
@@ -180,7 +182,7 @@ class SecondPass:
             units += word_units
             starts.append(len(units))
             ends.append(len(units) - 1)
-        return UnitTree(np.array(units, np.int64), np.array(parents, np.int64)), starts
+        return UnitTree(np.array(units, np.int64), np.array(parents, np.int64), starts[0]), starts
 
     def _remembered(self, before: Sequence[str], room: int) -> list[int]:
         """The units of the last words, as many as there is room for."""

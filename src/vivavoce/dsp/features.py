@@ -63,7 +63,7 @@ def features(waveform: NDArray[Any], config: FeatureConfig | None = None, out: A
         ConfigError: `out` has another shape or type.
     """
     config = config or FeatureConfig()
-    samples = _checked(waveform)
+    samples = checked(waveform)
     num_frames = config.count_frames(len(samples))
     if num_frames == 0:
         fewest = config.win_length if config.padding == "none" else 1 + config.drop_last * config.hop_length
@@ -133,7 +133,7 @@ class FeatureStream:
         Raises:
             AudioError: samples that are not one-dimensional or not finite; the stream is then as it was before.
         """
-        samples = _checked(samples)
+        samples = checked(samples)
         if self.config.dither:
             noise = self._noise.standard_normal(len(samples), dtype=np.float32)
             samples = samples + noise * np.float32(self.config.dither)
@@ -218,7 +218,12 @@ def _with_kind(config: FeatureConfig | None, kind: str) -> FeatureConfig:
     return config if config.kind == kind else replace(config, kind=kind)
 
 
-def _checked(waveform: NDArray[Any]) -> Array:
+def checked(waveform: NDArray[Any]) -> Array:
+    """(N,) float32, the waveform itself where it is that already.
+
+    Raises:
+        AudioError: not one-dimensional, not floating-point, or not finite.
+    """
     samples = np.asarray(waveform)
     if samples.ndim != 1:
         raise AudioError(f"waveform has shape {samples.shape}; expected (N,) mono. Use audio.to_mono.")

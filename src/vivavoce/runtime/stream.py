@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.dsp.features import FeatureStream
+from vivavoce.dsp.features import FeatureStream, checked
 from vivavoce.errors import ConfigError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle
@@ -59,6 +59,11 @@ class FrameStream:
             self._gate.reset()
         self._waiting = np.empty((0, self.encoder.bundle.features.num_features), np.float32)
         self._begun = False
+
+    @property
+    def missing(self) -> int:
+        """How many more feature frames complete the next chunk."""
+        return self._step - len(self._waiting)
 
     def accept(self, features: Array) -> Array:
         """(t, F) feature frames -> the (t', V) log-probabilities that they complete; t' may be 0."""
@@ -138,6 +143,8 @@ class RecognizerStream:
             self._live.reset()
         self._words.reset()
         self._samples = 0
+        self._held: list[Array] = []  # samples that complete no chunk yet
+        self._made = 0  # feature frames so far
         self._early = self._nothing  # of the short chunk, behind what the words hold
 
     def accept(self, samples: NDArray[Any]) -> None:
@@ -146,8 +153,16 @@ class RecognizerStream:
         Raises:
             AudioError: not one-dimensional, not floating-point, or not finite; the stream is then as it was before.
         """
-        features = self._features.accept(samples)
+        # Features are computed in blocks: a few frames cost as much as many. So they wait until a chunk may be complete.
+        self._held.append(np.array(checked(samples)))  # the caller may use the array again
         self._samples += len(samples)
+        streams = [self._frames] if self._live is None else [self._frames, self._live]
+        missing = min(stream.missing for stream in streams)
+        if self._features.config.count_frames(self._samples) < self._made + missing:
+            return
+        features = self._features.accept(np.concatenate(self._held))
+        self._held = []
+        self._made += len(features)
         log_probs = self._frames.accept(features)
         self._words.accept(log_probs)
         if self._live is not None:
@@ -160,7 +175,8 @@ class RecognizerStream:
 
     def finish(self) -> Transcript:
         """The final transcript; the stream then begins anew."""
-        self._words.accept(self._frames.finish(self._features.finish()))
+        rows = [self._features.accept(np.concatenate(self._held))] if self._held else []
+        self._words.accept(self._frames.finish(np.concatenate([*rows, self._features.finish()])))
         transcript = self._words.finish(self._samples / self._sample_rate)
         self.reset()
         return transcript

@@ -44,7 +44,7 @@ class WordReader:
         self._words: list[Word] = []
         self._tail = join_results([])  # tokens behind the last space: a word that may still grow
         self._accepted = 0
-        self._shown: tuple[tuple[int, int], GreedyResult] | None = None  # what `result` read, and of how many frames
+        self._shown: tuple[tuple[int, int], Transcript] | None = None  # what `result` gave, and of how many frames
 
     def accept(self, log_probs: Array) -> None:
         """Take (t, V) frames, t >= 0."""
@@ -61,14 +61,19 @@ class WordReader:
                 only ever more of the same.
         """
         frames = self._accepted, 0 if early is None else len(early)
-        # A stream is asked far more often than a chunk is complete: what was read of the same frames still holds.
-        if self._shown is None or self._shown[0] != frames:
-            tokens = [self._tail, self._decoder.open]
-            if early is not None and len(early):
-                ahead = self._decoder.fork()
-                tokens = [self._tail, ahead.accept(early), ahead.open]
-            self._shown = frames, join_results(tokens)
-        return self._transcript(self._shown[1], duration_seconds)
+        # A stream is asked far more often than a chunk is complete: what was read of the same frames still holds, if
+        # the end of the audio did not cut its last word short.
+        if self._shown is not None and self._shown[0] == frames:
+            shown = self._shown[1]
+            if not shown.words or shown.words[-1].end_seconds < round(shown.duration_seconds, 3):
+                return replace(shown, duration_seconds=duration_seconds)
+        tokens = [self._tail, self._decoder.open]
+        if early is not None and len(early):
+            ahead = self._decoder.fork()
+            tokens = [self._tail, ahead.accept(early), ahead.open]
+        transcript = self._transcript(join_results(tokens), duration_seconds)
+        self._shown = frames, transcript
+        return transcript
 
     def finish(self, duration_seconds: float) -> Transcript:
         """The final transcript; the reader then begins anew."""

@@ -58,15 +58,15 @@ class UnitPredictor:
             raise ModelError(f"{path} does not say what its units are ({error}); export it again.") from None
 
     def __call__(self, tree: UnitTree) -> Array:
-        """(N,) float32 natural log-probability of each unit of a tree behind its ancestors; 0 for the root."""
+        """(N,) float32 natural log-probability of each asked unit of a tree behind its ancestors; 0 for others."""
         log_probs = np.zeros(len(tree.units), np.float32)
-        if len(tree.units) > 1:
-            (log_probs[1:],) = self.session.run(None, graph_inputs(tree, self.longest))
+        if len(tree.units) > tree.asked:
+            (log_probs[tree.asked :],) = self.session.run(None, graph_inputs(tree, self.longest))
         return log_probs
 
 
 def graph_inputs(tree: UnitTree, longest: int) -> dict[str, Array]:
     """What a graph is asked about a tree, of which it has learnt to look back so far."""
-    rows, row_of = np.unique(tree.parents[1:], return_inverse=True)  # units that others follow
-    values = (tree.units, tree.places, tree.ancestors(longest), rows, row_of, tree.units[1:])
+    rows, row_of = np.unique(tree.parents[tree.asked :], return_inverse=True)  # units that asked ones follow
+    values = (tree.units, tree.places, tree.ancestors(longest), rows, row_of, tree.units[tree.asked :])
     return dict(zip(INPUTS, values, strict=True))
