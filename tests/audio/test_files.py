@@ -17,7 +17,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vivavoce.audio import probe, read_channels, read_waveform, stream_blocks, to_mono, write_waveform
+from vivavoce.audio import probe, read_channels, read_waveform, stream_blocks, to_mono, write_waveform, writing
 from vivavoce.errors import AudioError
 
 RATE = 16000
@@ -335,3 +335,28 @@ def test_to_mono() -> None:
     for shape in ((2, 0), (2, 2, 2), ()):
         with pytest.raises(AudioError, match="expected"):
             to_mono(np.zeros(shape))
+
+
+def test_blocks_are_written_as_the_whole(tmp_path: Path) -> None:
+    waveform = np.random.default_rng(0).uniform(-0.5, 0.5, 50000).astype(np.float32)
+    for suffix in (".wav", ".flac"):
+        write_waveform(tmp_path / f"whole{suffix}", waveform, 22050)
+        with writing(tmp_path / f"blocks{suffix}", 22050) as write:
+            for start in range(0, 50000, 7919):
+                write(waveform[start : start + 7919])
+        assert (tmp_path / f"whole{suffix}").read_bytes() == (tmp_path / f"blocks{suffix}").read_bytes()
+
+
+def test_of_a_broken_off_writing_nothing_is_left(tmp_path: Path) -> None:
+    def broken() -> None:
+        with writing(tmp_path / "a.wav", 16000) as write:
+            write(np.zeros(10, np.float32))
+            raise KeyError("not a file's fault")
+
+    with pytest.raises(KeyError):
+        broken()
+    with pytest.raises(AudioError, match="no samples"), writing(tmp_path / "a.wav", 16000):
+        pass
+    with pytest.raises(AudioError, match="would clip"), writing(tmp_path / "a.wav", 16000) as write:
+        write(np.full(4, 1.5, np.float32))
+    assert list(tmp_path.iterdir()) == []

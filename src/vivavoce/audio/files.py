@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,17 +169,26 @@ def write_waveform(path: str | os.PathLike[str], waveform: NDArray[Any], sample_
     Raises:
         AudioError: not finite, beyond [-1, 1] in a coding that would clip it, unknown format, or not writable.
     """
-    path = Path(path)
     samples = np.asarray(waveform, dtype=np.float32)
     if samples.ndim not in (1, 2) or not len(samples):
         raise AudioError(f"waveform for {path} has shape {samples.shape}; expected (N,) or (N, channels), N > 0.")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"waveform for {path} holds NaN or infinite samples; nothing was written.")
-    peak = float(np.abs(samples).max())
-    if peak > 1.0 and subtype not in ("FLOAT", "DOUBLE"):
-        raise AudioError(
-            f'waveform for {path} peaks at {peak:.3f} and would clip; scale it down or use subtype "FLOAT".'
-        )
+    with writing(path, sample_rate, 1 if samples.ndim == 1 else samples.shape[1], subtype) as write:
+        write(samples)
+
+
+@contextmanager
+def writing(
+    path: str | os.PathLike[str], sample_rate: int, channels: int = 1, subtype: str = ""
+) -> Iterator[Callable[[NDArray[Any]], None]]:
+    """Write audio of any length block by block: gives a function that takes the next (n,) or (n, channels) samples.
+
+    Arguments as for `write_waveform`. The file appears under its name when the block of `with` ends well; else nothing
+    is left.
+
+    Raises:
+        AudioError: as `write_waveform`; or nothing was given.
+    """
+    path = Path(path)
     form = {"": "WAV", ".wave": "WAV", ".opus": "OGG", ".oga": "OGG"}.get(path.suffix.lower(), path.suffix[1:].upper())
     known = form in soundfile.available_formats()
     usual = "OPUS" if path.suffix.lower() == ".opus" else soundfile.default_subtype(form) if known else ""
@@ -188,12 +197,43 @@ def write_waveform(path: str | os.PathLike[str], waveform: NDArray[Any], sample_
         raise AudioError(f"{path}: cannot write {form} with coding {coding or 'none'}; use .wav, .flac, .ogg or .mp3.")
     partial = path.with_name(f".{path.name}.part")
     try:
-        soundfile.write(partial, samples, sample_rate, format=form, subtype=coding)
-        partial.replace(path)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise AudioError(f"{path} cannot be written: {_reason(error)}.") from None
+        with _writes(path):
+            file = soundfile.SoundFile(partial, "w", sample_rate, channels, coding, format=form)
+        with file:
+
+            def write(waveform: NDArray[Any]) -> None:
+                samples = np.asarray(waveform, dtype=np.float32)
+                _check_writable(path, samples, subtype)
+                with _writes(path):
+                    file.write(samples)
+
+            yield write
+            if not file.frames:
+                raise AudioError(f"there are no samples for {path}; nothing was written.")
+            with _writes(path):
+                file.close()
+        with _writes(path):
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writes(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, soundfile.SoundFileError) as error:
+        raise AudioError(f"{path} cannot be written: {_reason(error)}.") from None
+
+
+def _check_writable(path: Path, samples: Array, subtype: str) -> None:
+    if not np.isfinite(samples).all():
+        raise AudioError(f"waveform for {path} holds NaN or infinite samples; nothing was written.")
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak > 1.0 and subtype not in ("FLOAT", "DOUBLE"):
+        raise AudioError(
+            f'waveform for {path} peaks at {peak:.3f} and would clip; scale it down or use subtype "FLOAT".'
+        )
 
 
 class _Forward(soundfile.SoundFile):
