@@ -151,3 +151,29 @@ def test_a_live_chunk_fits_the_chunk(recognizer: Recognizer) -> None:
     for wrong in (0, 3, 32):
         with pytest.raises(ConfigError, match=f"live_chunk_frames is {wrong}"):
             recognizer.create_stream(chunk_frames=16, live_chunk_frames=wrong)
+
+
+@settings(max_examples=15, deadline=None)
+@given(until=st.integers(0, 48000), size=st.integers(37, 5000), live=st.sampled_from([None, 2]))
+def test_what_is_shown_depends_on_the_audio_alone(
+    recognizer: Recognizer, babble: Babble, until: int, size: int, live: int | None
+) -> None:
+    waveform = babble(3.0, seed=11)[:until]
+    once = recognizer.create_stream(8, live)
+    once.accept(waveform)
+    pieces = recognizer.create_stream(8, live)
+    for start in range(0, until, size):
+        pieces.accept(waveform[start : start + size])
+        pieces.result()
+    assert pieces.result() == once.result()
+
+
+def test_the_caller_may_use_its_array_again(recognizer: Recognizer, babble: Babble) -> None:
+    waveform = babble(2.0, seed=12)
+    stream = recognizer.create_stream()
+    buffer = np.empty(800, np.float32)
+    for start in range(0, len(waveform), 800):
+        buffer[:] = waveform[start : start + 800]
+        stream.accept(buffer)
+        buffer[:] = 0.5
+    assert stream.finish() == recognizer.transcribe(waveform)
