@@ -1,0 +1,359 @@
+"""A voice's acoustic model: one speaker's recordings and texts -> a trained FastPitch in a run folder.
+
+    viva train fastpitch --set manifests=manifests/kathleen-train.jsonl --set run=runs/fastpitch
+
+Made for one CPU core and an hour or two. First an aligner learns which frame belongs to which token (some minutes; in
+the folder `aligner`), and its durations are kept in `durations.npz`; then the acoustic model learns from them. Texts
+that are held out (data/voice_split.py) are in neither; the acoustic model is watched on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vivavoce.data.manifest import Utterance, read_manifest
+from vivavoce.data.voice_split import is_held_out
+from vivavoce.decoding.alignment import align_tokens
+from vivavoce.decoding.g2p import G2p
+from vivavoce.dsp.features import FeatureConfig
+from vivavoce.errors import ConfigError, DataError
+from vivavoce.models.aligner import (
+    Aligner,
+    AlignerDims,
+    best_durations,
+    binarisation_loss,
+    forward_sum_loss,
+)
+from vivavoce.models.fastpitch import SPACE_ID, FastPitch, FastPitchDims, fastpitch_loss
+from vivavoce.runtime.recognizer import Recognizer
+from vivavoce.text.phonemes import VOWELS, PronouncingDictionary
+from vivavoce.text.voice_tokens import BREAK, MARKS, SPACE, TOKENS, token_ids
+from vivavoce.training import distributed
+from vivavoce.training.duration_refinement import refine_durations
+from vivavoce.training.loop import LoopConfig, Step, Trainee, run
+from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
+from vivavoce.training.schedule import warmup_hold_decay
+from vivavoce.training.voice_batches import (
+    TrimRule,
+    VoiceBatch,
+    VoiceBatches,
+    VoiceSounds,
+    make_examples,
+)
+from vivavoce.training.waveforms import WaveformStore
+
+_NAMES = [token.rstrip("012") for token in TOKENS]
+SOUND_OF_TOKEN = np.array([_NAMES.index(name) for name in _NAMES])  # vowels of any stress are one sound here
+SILENCES = frozenset(TOKENS.index(token) for token in (BREAK, *MARKS))
+Durations = list[NDArray[np.int64]]
+Pronounce = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True)
+class AlignerConfig:
+    """How the aligner learns; `sharpen_after` updates its hard alignment is pulled towards itself."""
+
+    dims: AlignerDims = field(default_factory=AlignerDims)
+    updates: int = 600
+    batch_frames: int = 4800
+    peak_rate: float = 3e-3
+    warmup: int = 20
+    sharpen_after: int = 350
+    free_frames: float = 6.0
+    slope_frames: float = 2.0
+    refine_rounds: int = 6
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides the result; saved as config.json in the run folder.
+
+    `guesser` says words that the dictionary does not know; `stop_after_seconds` counts from the acoustic model's first
+    update of a session.
+    """
+
+    manifests: tuple[str, ...] = ()
+    run: str = "runs/fastpitch"
+    cache: str = ".cache"
+    dictionary: str = "../shared/data/cmudict/cmudict.dict"
+    guesser: str = "src/vivavoce/assets/asr-en-small/lexicon.g2p"
+    recognizer: str = "src/vivavoce/assets/asr-en-small"
+    dims: FastPitchDims = field(default_factory=FastPitchDims)
+    features: FeatureConfig = field(default_factory=FeatureConfig.voice)
+    trim: TrimRule = field(default_factory=TrimRule)
+    aligner: AlignerConfig = field(default_factory=AlignerConfig)
+    updates: int = 6000
+    batch_frames: int = 2400
+    peak_rate: float = 1.5e-3
+    warmup: int = 200
+    decay_share: float = 0.35
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    average_decay: float = 0.997
+    predictors: float = 0.1
+    threads: int = 1
+    seed: int = 1
+    checkpoint_every_seconds: float = 240.0
+    stop_after_seconds: float = math.inf
+    watch: int = 64
+
+
+def main(config: Config) -> Path:
+    """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
+    torch.set_num_threads(config.threads)
+    with distributed.join("cpu") as process:
+        if process.world_size > 1:
+            raise ConfigError("fastpitch trains in one process; start it without torchrun.")
+        folder = RunFolder(config.run)
+        folder.save_config(asdict(config))
+        utterances, tokens = load_texts(config)
+        sounds = VoiceSounds(utterances, config.features, config.trim, config.cache)
+        held_out = [number for number, utterance in enumerate(utterances) if is_held_out(utterance.text)]
+        kept = sorted(set(range(len(utterances))) - set(held_out))
+        durations = align(config, utterances, sounds, tokens, kept, process)
+        examples, scale = make_examples(sounds, tokens, durations)
+        batches = VoiceBatches(sounds, examples, kept, config.batch_frames, config.seed)
+        torch.manual_seed(config.seed)
+        net = FastPitch(config.dims)
+        mean, deviation = sounds.statistics()
+        net.set_normalisation(
+            torch.from_numpy(mean), torch.from_numpy(deviation), scale.pitch_deviation, scale.energy_deviation
+        )
+        decayed = [p for p in net.parameters() if p.ndim > 1]
+        others = [p for p in net.parameters() if p.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=config.peak_rate,
+            betas=(0.9, 0.98),
+        )
+        trainee = Trainee(net, [optimizer], warmup_hold_decay(config.warmup, config.updates, config.decay_share))
+        watched = VoiceBatches(sounds, examples, held_out[: config.watch], config.batch_frames, 0) if held_out else None
+        loop = LoopConfig(
+            updates=config.updates,
+            clip_norm=config.clip_norm,
+            average_decay=config.average_decay,
+            checkpoint_every_seconds=config.checkpoint_every_seconds,
+            stop_after_seconds=config.stop_after_seconds,
+            seed=config.seed,
+        )
+        run(
+            step_function(net, config.predictors), batches, trainee, loop, folder, process, Watch(net, trainee, watched)
+        )
+        return folder.path
+
+
+def load_texts(config: Config) -> tuple[list[Utterance], list[list[int]]]:
+    """The utterances of the manifests and each one's token ids.
+
+    Raises:
+        ConfigError: no manifests. DataError: they hold no utterance.
+    """
+    if not config.manifests:
+        raise ConfigError("no manifests were given; use --set manifests=A.jsonl (made by `viva prepare`).")
+    utterances = [utterance for path in config.manifests for utterance in read_manifest(path)]
+    if not utterances:
+        raise DataError(f"{', '.join(config.manifests)} hold no utterance; run `viva prepare` again.")
+    pronounce = pronouncer(config)
+    return utterances, [token_ids(voice_tokens(utterance.text, pronounce)) for utterance in utterances]
+
+
+def pronouncer(config: Config) -> Pronounce:
+    """A function from a lower-cased word to its phones, with stress."""
+    dictionary = PronouncingDictionary.load(config.dictionary, stress=True)
+    guesser = G2p.load(config.guesser)
+
+    def pronounce(word: str) -> list[str]:
+        for form in (word, word.strip("'"), word.replace("'", "")):
+            if found := dictionary.pronounce(form):
+                return list(found[0])
+        return _stressed(guesser.pronounce(re.sub("[^a-z]", "", word))[0][0])
+
+    return pronounce
+
+
+def _stressed(phones: Sequence[str]) -> list[str]:
+    """The same with stress on the first vowel, where a guesser gave none."""
+    first = next((place for place, phone in enumerate(phones) if phone in VOWELS), None)
+    return [
+        phone + ("1" if place == first else "0") if phone in VOWELS else phone for place, phone in enumerate(phones)
+    ]
+
+
+def voice_tokens(text: str, pronounce: Pronounce) -> list[str]:
+    """The tokens of one sentence that is written in letters and marks alone."""
+    tokens: list[str] = []
+    for word, marks in re.findall(r"([A-Za-z][A-Za-z']*)([^A-Za-z']*)", text.replace("\u2019", "'")):
+        tokens += [SPACE] if tokens else []
+        tokens += pronounce(word.lower())
+        mark = next((mark for mark in re.sub(r"[;:\u2014]|--| - ", ",", marks) if mark in MARKS), None)
+        tokens += [mark] if mark else []
+    if not tokens:
+        raise DataError(f"{text!r} has no words; take the utterance out of the manifest.")
+    return [BREAK, *tokens, *([] if tokens[-1] in MARKS else ["."]), BREAK]
+
+
+def align(
+    config: Config,
+    utterances: Sequence[Utterance],
+    sounds: VoiceSounds,
+    tokens: Sequence[Sequence[int]],
+    kept: Sequence[int],
+    process: distributed.Process,
+) -> Durations:
+    """How many frames each token of each recording lasts: those of the run folder, or learned now."""
+    path = Path(config.run) / "durations.npz"
+    lengths = np.array([len(row) for row in tokens])
+    key = alignment_key(config, sounds, tokens)
+    if path.is_file():
+        with np.load(path) as stored:
+            if str(stored["key"]) == key:
+                return list(np.split(stored["durations"], np.cumsum(lengths)[:-1]))
+    c = config.aligner
+    # Spaces have no sound of their own; an aligner that must give them frames soon gives them all.
+    spoken = [[token for token in row if token != SPACE_ID] for row in tokens]
+    examples, _ = make_examples(sounds, spoken, None)
+    priors = anchors(config, utterances, sounds, spoken)
+    torch.manual_seed(config.seed)
+    net = Aligner(c.dims)
+    mean, deviation = (torch.from_numpy(part) for part in sounds.statistics())
+
+    def attend(batch: VoiceBatch) -> Tensor:
+        prior = torch.zeros(len(batch.numbers), batch.mel.shape[1], batch.tokens.shape[1])
+        for row, number in zip(prior, batch.numbers, strict=True):
+            values = window_prior(*priors[number], len(sounds[number].mel), c.free_frames, c.slope_frames)
+            row[: values.shape[0], : values.shape[1]] = torch.from_numpy(values)
+        real = torch.arange(batch.mel.shape[1]) < batch.frames[:, None]
+        return net(batch.tokens, (batch.mel - mean) / deviation * real[..., None], batch.token_lengths, prior)
+
+    trainee = Trainee(net, [torch.optim.Adam(net.parameters(), lr=c.peak_rate)], warmup_hold_decay(c.warmup, c.updates))
+
+    def step(batch: VoiceBatch) -> dict[str, Tensor]:
+        log_probs = attend(batch)
+        total = forward_sum_loss(log_probs, batch.token_lengths, batch.frames)
+        best = _best(log_probs, batch)
+        sharp = binarisation_loss(log_probs, best, batch.frames)
+        weight = min(1.0, max(0.0, (trainee.updates - c.sharpen_after) / 200))
+        return {"loss": total + weight * sharp, "forward_sum": total, "sharp": sharp}
+
+    folder = RunFolder(Path(config.run) / "aligner")
+    batches = VoiceBatches(sounds, examples, kept, c.batch_frames, config.seed)
+    loop = LoopConfig(updates=c.updates, clip_norm=5.0, average_decay=0.99, seed=config.seed)
+    run(step, batches, trainee, loop, folder, process)
+    tensors, _ = load_checkpoint(folder.checkpoints()[-1])
+    net.load_state_dict(unpack("average", tensors))
+    net.eval()
+    durations: Durations = []
+    everything = VoiceBatches(sounds, examples, range(len(tokens)), c.batch_frames, 0)
+    for start in range(0, len(tokens), 16):
+        batch = everything.make(range(start, min(start + 16, len(tokens))))
+        with torch.inference_mode():
+            found = _best(attend(batch), batch).numpy()
+        durations += [row[: len(spoken[number])] for row, number in zip(found, batch.numbers, strict=True)]
+    refined = refine_durations(
+        [sounds[number].mel for number in range(len(tokens))],
+        [SOUND_OF_TOKEN[row] for row in spoken],
+        durations,
+        SILENCES,
+        c.refine_rounds,
+    )
+    durations = []
+    for row, lasts in zip(tokens, refined, strict=True):
+        durations.append(np.zeros(len(row), np.int64))
+        durations[-1][np.asarray(row) != SPACE_ID] = lasts
+    np.savez(path, key=key, durations=np.concatenate(durations))
+    return durations
+
+
+def alignment_key(config: Config, sounds: VoiceSounds, tokens: Sequence[Sequence[int]]) -> str:
+    """What durations depend on, in hexadecimal digits."""
+    facts = (list(map(tuple, tokens)), sounds.frames().tolist(), config.aligner)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def anchors(
+    config: Config, utterances: Sequence[Utterance], sounds: VoiceSounds, tokens: Sequence[Sequence[int]]
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Where the recogniser hears each token: first and last frame, (U,) each, of the phones' peaks.
+
+    A mark or break is somewhere between its neighbours' peaks.
+    """
+    recognizer = Recognizer(config.recognizer)
+    bundle = recognizer.bundle
+    assert bundle.phones is not None
+    number = {phone: place for place, phone in enumerate(bundle.phones.tokens)}
+    seconds = config.features.hop_length / config.features.sample_rate
+    found = []
+    store = WaveformStore(utterances, config.features.sample_rate, config.cache)
+    for place, row in enumerate(tokens):
+        log_probs = recognizer.log_probs(store[place], config.features.sample_rate, phones=True)
+        names = [TOKENS[token].rstrip("012") for token in row]
+        is_phone = np.array([name in number for name in names])
+        alignment = align_tokens(log_probs, [number[name] for name in names if name in number], bundle.phones.blank_id)
+        total = len(sounds[place].mel)
+        first, last = np.full(len(row), np.nan, np.float32), np.full(len(row), np.nan, np.float32)
+        scale, offset = bundle.frame_seconds / seconds, sounds[place].first_frame
+        first[is_phone] = (alignment.start_frames + 0.5) * scale - offset
+        last[is_phone] = (alignment.end_frames - 0.5) * scale - offset
+        for gap in np.flatnonzero(~is_phone):
+            first[gap] = first[gap - 1] if gap else 0.0
+            last[gap] = next((value for value in last[gap + 1 :] if np.isfinite(value)), total - 1.0)
+        found.append((first, last))
+    return found
+
+
+def window_prior(
+    first: NDArray[np.float32], last: NDArray[np.float32], num_frames: int, free: float, slope: float
+) -> NDArray[np.float32]:
+    """(T, U) 0 within `free` frames of a token's peak, falling as a bell of deviation `slope` beyond them."""
+    frame = np.arange(num_frames, dtype=np.float32)[:, None]
+    outside = np.maximum(0.0, np.maximum(first - free - frame, frame - last - free))
+    return np.maximum(-0.5 * (outside / slope) ** 2, -1000.0).astype(np.float32)
+
+
+def _best(log_probs: Tensor, batch: VoiceBatch) -> Tensor:
+    values = log_probs.detach().numpy()
+    return torch.from_numpy(best_durations(values, batch.token_lengths.numpy(), batch.frames.numpy()))
+
+
+def step_function(net: FastPitch, predictors: float) -> Step:
+    """One batch -> the loss and its parts."""
+
+    def step(batch: VoiceBatch) -> dict[str, Tensor]:
+        output = net(batch.tokens, batch.token_lengths, batch.durations, batch.pitch, batch.energy, batch.mel.shape[1])
+        return fastpitch_loss(
+            output, batch.mel, batch.pitch, batch.energy, batch.token_lengths, net.feature_deviation, predictors
+        )
+
+    return step
+
+
+class Watch:
+    """The losses of the averaged weights on held-out texts, with the true durations, pitch and energy."""
+
+    def __init__(self, net: FastPitch, trainee: Trainee, batches: VoiceBatches | None) -> None:
+        self.net, self.trainee, self.batches = FastPitch(net.dims).eval(), trainee, batches
+
+    @torch.inference_mode()
+    def __call__(self, _updates: int) -> dict[str, float]:
+        if self.batches is None:
+            return {}
+        self.net.load_state_dict(self.trainee.average)
+        step = step_function(self.net, 1.0)
+        sums: dict[str, float] = {}
+        lengths = self.batches.sounds.frames()
+        chosen = sorted(self.batches.chosen, key=lambda number: int(lengths[number]))
+        groups = [chosen[start : start + 8] for start in range(0, len(chosen), 8)]
+        for group in groups:
+            for name, value in step(self.batches.make(group)).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(group) / len(chosen)
+        return {f"watch_{name}": round(value, 5) for name, value in sums.items() if name != "loss"}
