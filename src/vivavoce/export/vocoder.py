@@ -1,0 +1,141 @@
+"""Vocos -> a vocoder's graph for `runtime.vocoder`, held to torch before it is kept.
+
+from vivavoce.export.vocoder import export_run; export_run("runs/vocos", "vocoder.onnx")
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from vivavoce.errors import ModelError
+from vivavoce.export.quantize import quantize_weights
+from vivavoce.export.to_onnx import write_graph
+from vivavoce.models.vocos import Vocos, VocosDims
+from vivavoce.runtime.vocoder import CONTEXT, INPUTS, OUTPUTS, Vocoder
+from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
+
+LARGEST_ERROR = 2e-3  # of a sample, graph against torch, of a waveform whose peak is about 1
+
+
+@dataclass(frozen=True)
+class VocoderParity:
+    """Largest differences of a sample: graph against torch, graph in chunks against whole; and the peak beside them."""
+
+    max_error: float
+    stream_max_error: float
+    peak: float
+
+
+class _Graph(nn.Module):
+    """The network with a chunk's place in the whole spelled out, as a graph needs it, and without the inverse FFT."""
+
+    def __init__(self, vocoder: Vocos) -> None:
+        super().__init__()
+        self.vocoder = vocoder
+
+    def forward(self, log_mel: Tensor, swung: Tensor, anchor: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """swung (1,) float64: the voice's swings until frame `anchor` (1,); `first` (1,): the first frame's number."""
+        vocoder = self.vocoder
+        pitch = vocoder.hear_pitch(log_mel)
+        cycles = vocoder.cycles(pitch)
+        cycles = cycles - cycles.index_select(1, anchor) + swung
+        places = (first + torch.arange(log_mel.shape[1])) % len(vocoder.noise)
+        real, imaginary = vocoder.spectrum(log_mel, pitch, cycles, vocoder.noise.index_select(0, places)[None])
+        return real * vocoder.centring, imaginary * vocoder.centring, cycles
+
+
+def load_vocos(run: str | Path, averaged: bool = True) -> Vocos:
+    """The vocoder of a run folder's newest checkpoint, with its averaged weights unless told otherwise.
+
+    Raises:
+        ModelError: no checkpoint, or weights that do not fit the run's configuration.
+    """
+    folder = RunFolder(run, writes=False)
+    checkpoints = folder.checkpoints()
+    if not checkpoints:
+        raise ModelError(f"{run} holds no checkpoint; train one with `viva train vocos --set run={run}`.")
+    tensors, _ = load_checkpoint(checkpoints[-1])
+    dims = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))["dims"]
+    try:
+        vocoder = Vocos(VocosDims(**dims)).eval()
+        vocoder.load_state_dict(unpack("vocoder", unpack("average" if averaged else "model", tensors)))
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(f"{checkpoints[-1]} does not fit {dims}: {str(error).splitlines()[-1].strip()}") from None
+    return vocoder
+
+
+def export_vocoder(vocoder: Vocos, path: str | Path, precision: str = "fp32") -> VocoderParity:
+    """Write a vocoder's graph and compare it with torch.
+
+    Args:
+        vocoder: in any mode; it is exported as in evaluation.
+        path: the `.onnx` file to write; weights stand inside it.
+        precision: "fp32", or "int8" for int8 weights with float arithmetic (export/quantize.py).
+
+    Raises:
+        ModelError: a weight is not finite, or a float graph differs from torch by more than a bound.
+    """
+    path = Path(path)
+    example = (
+        torch.randn(1, 40, vocoder.dims.n_mels) - 5.0,
+        torch.zeros(1).double(),
+        torch.tensor([3]),
+        torch.tensor([5]),
+    )
+    frames = torch.export.Dim("frames", min=2, max=65536)
+    write_graph(_Graph(vocoder), example, path, INPUTS, OUTPUTS, ({1: frames}, None, None, None))
+    if precision == "int8":
+        quantize_weights(path, path)
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {CONTEXT: str(vocoder.dims.context_frames)})
+    onnx.save(model, path)
+    parity = compare_vocoder(vocoder, Vocoder(path))
+    if precision == "fp32" and parity.max_error > LARGEST_ERROR * max(1.0, parity.peak):
+        path.unlink()
+        raise ModelError(
+            f"the exported graph differs from torch by {parity.max_error:.2e} in a sample (peak {parity.peak:.2f}); "
+            "the export is wrong, nothing was written."
+        )
+    return parity
+
+
+def compare_vocoder(vocoder: Vocos, graph: Vocoder, log_mel: np.ndarray | None = None) -> VocoderParity:
+    """Torch whole, the graph whole, and the graph in chunks of unequal length.
+
+    Args:
+        vocoder: the network.
+        graph: what was exported of it.
+        log_mel: (T, F) of speech; None: frames that wander around the vocoder's mean.
+    """
+    if log_mel is None:
+        rng = np.random.default_rng(0)
+        wander = 0.2 * rng.standard_normal((300, vocoder.dims.n_mels)).cumsum(axis=0)
+        mean, deviation = vocoder.mel_mean.numpy(), 1.0 / vocoder.mel_scale.numpy()
+        log_mel = (mean + deviation * np.tanh(wander)).astype(np.float32)
+    with torch.inference_mode():
+        expected = vocoder.eval()(torch.from_numpy(log_mel[None])).waveform[0].numpy()
+    whole = graph(log_mel)
+    cuts = np.cumsum([1, 7, 40, 3, 90, 30])
+    pieces = list(graph.stream(np.split(log_mel, cuts[cuts < len(log_mel)])))
+    return VocoderParity(
+        float(np.abs(whole - expected).max()),
+        float(np.abs(np.concatenate(pieces) - whole).max()),
+        float(np.abs(expected).max()),
+    )
+
+
+def export_run(run: str | Path, path: str | Path, precision: str = "fp32") -> VocoderParity:
+    """Export a run folder's averaged vocoder, and print how far the graph is from torch and from itself in chunks."""
+    parity = export_vocoder(load_vocos(run), path, precision)
+    print(
+        f"{path}: {Path(path).stat().st_size / 1e6:.1f} MB; graph against torch {parity.max_error:.1e}, chunks against "
+        f"whole {parity.stream_max_error:.1e}, peak {parity.peak:.2f}"
+    )
+    return parity
