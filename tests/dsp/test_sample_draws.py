@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.dsp.sample_draws import draw_levels, draw_logistics
+from vivavoce.dsp.sample_draws import (
+    LOGISTICS,
+    MU_LAW,
+    Rings,
+    draw_levels,
+    draw_logistics,
+    draw_samples,
+    dropout_factors,
+)
 
 
 @given(st.lists(st.floats(-20, 20), min_size=2, max_size=9), st.floats(0, 1, exclude_max=True))
@@ -43,3 +51,34 @@ def test_samples_lie_on_levels_within_full_scale() -> None:
     assert drawn.dtype == np.float32
     edges = draw_logistics(parameters[:2], np.array([[0.1, 0.0], [0.9, 1.0]]), 65536)
     assert edges.tolist() == [-1.0, 1.0]
+
+
+def test_levels_are_drawn_as_often_as_they_are_likely() -> None:
+    probs = np.array([0.1, 0.0, 0.6, 0.3])
+    logits = np.log(np.maximum(probs, 1e-300))[None].repeat(20000, axis=0)
+    drawn = draw_levels(logits, np.random.default_rng(0).random(20000))
+    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 20000, probs, atol=0.012)
+
+
+def test_a_row_is_drawn_alike_whatever_is_beside_it() -> None:
+    rng = np.random.default_rng(0)
+    for output, answers in ((MU_LAW, rng.normal(size=(4, 16))), (LOGISTICS, rng.normal(size=(4, 6)))):
+        together = draw_samples(answers, [np.random.default_rng(seed) for seed in range(4)], output, 16)
+        alone = [draw_samples(answers[n : n + 1], [np.random.default_rng(n)], output, 16)[0] for n in range(4)]
+        assert together.tolist() == alone
+
+
+def test_dropout_factors() -> None:
+    factors = dropout_factors(np.random.default_rng(0), (2, 4000), 0.2)
+    assert factors.shape == (2, 4000)
+    assert set(np.unique(factors)) == {0.0, np.float32(1.25)}
+    assert factors.mean() == pytest.approx(1.0, abs=0.03)
+    assert dropout_factors(np.random.default_rng(0), (9,), 0.0).tolist() == [1.0] * 9
+
+
+def test_rings_keep_each_layers_past() -> None:
+    rings, dilations = Rings((1, 2, 4), 1, 1), (1, 2, 4)
+    for number in range(20):
+        past = rings.past(number)[0, :, 0]
+        assert past.tolist() == [max(0, number - dilation + 1) for dilation in dilations]
+        rings.remember(number, np.full((1, 3, 1), number + 1, np.float32))

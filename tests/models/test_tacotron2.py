@@ -17,7 +17,6 @@ from vivavoce.models.tacotron2 import (
     Tacotron2,
     TacotronDims,
     ZoneoutLstm,
-    prenet_dropout,
     tacotron_losses,
 )
 
@@ -208,13 +207,6 @@ def test_a_sentence_is_spoken_alike_whatever_is_beside_it() -> None:
     shortest = min(len(other[0].mel), len(again[0].mel))
     assert not torch.equal(other[0].mel[:shortest], again[0].mel[:shortest])
     assert not model.training
-
-
-def test_the_prenets_dropout() -> None:
-    factors = prenet_dropout(np.random.default_rng(0), 4000, 0.5)
-    assert factors.shape == (2, 4000)
-    assert set(np.unique(factors)) == {0.0, 2.0}
-    assert factors.mean() == pytest.approx(1.0, abs=0.05)
 
 
 def test_the_losses_are_those_of_loops() -> None:

@@ -11,18 +11,12 @@ import torch
 from torch.nn import functional as F
 
 from vivavoce.dsp.mu_law import mu_law_encode
-from vivavoce.dsp.sample_draws import draw_levels
+from vivavoce.dsp.sample_draws import LOGISTICS, MIN_LOG_SCALE, MU_LAW, draw_logistics, draw_samples
 from vivavoce.errors import AudioError, ConfigError
 from vivavoce.models.wavenet import (
-    LOGISTICS,
-    MIN_LOG_SCALE,
-    MU_LAW,
     GatedLayer,
-    Rings,
     WaveNet,
     WaveNetDims,
-    draw_samples,
-    draw_uniforms,
     logistic_log_prob,
     silence,
     to_targets,
@@ -132,7 +126,7 @@ def generate_slowly(net: WaveNet, mel: torch.Tensor, rng: np.random.Generator) -
     samples = torch.full((1, total), silence(d), dtype=torch.int64 if d.output == MU_LAW else torch.float32)
     for number in range(total):
         answer = net(samples, mel)[0, :, number : number + 1].T.numpy()
-        drawn = draw_samples(answer, [draw_uniforms(rng, d.output)], d.output, d.levels)
+        drawn = draw_samples(answer, [rng], d.output, d.levels)
         samples[0, number] = torch.from_numpy(drawn)[0]
     return to_waveform(samples.numpy(), d)[0]
 
@@ -158,14 +152,6 @@ def test_generation_of_one_is_that_of_many(dims: WaveNetDims) -> None:
     assert np.array_equal(together[1], alone[0])
     with pytest.raises(ConfigError, match="1 generators were given for 3 mels"):
         net.generate(mel, [np.random.default_rng(0)])
-
-
-def test_rings_keep_each_layers_past() -> None:
-    rings, dilations = Rings((1, 2, 4), 1, 1), (1, 2, 4)
-    for number in range(20):
-        past = rings.past(number)[0, :, 0]
-        assert past.tolist() == [max(0, number - dilation + 1) for dilation in dilations]
-        rings.remember(number, np.full((1, 3, 1), number + 1, np.float32))
 
 
 @pytest.mark.parametrize("levels", [2, 16, 256])
@@ -213,14 +199,10 @@ def test_far_from_every_mean_the_gradient_still_leads_home() -> None:
     assert MIN_LOG_SCALE > -50
 
 
-def test_draws_follow_the_distribution() -> None:
+def test_drawn_samples_follow_the_mixture() -> None:
     rng = np.random.default_rng(0)
-    probs = np.array([0.1, 0.0, 0.6, 0.3])
-    logits = np.log(np.maximum(probs, 1e-300))[None]
-    drawn = draw_levels(np.repeat(logits, 20000, axis=0), rng.random(20000))
-    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 20000, probs, atol=0.012)
     answers = np.array([[2.0, 0.0, -0.5, 0.4, math.log(0.02), math.log(0.1)]], np.float32).repeat(20000, axis=0)
-    samples = draw_samples(answers, list(rng.random((20000, 2))), LOGISTICS, 65536)
+    samples = draw_logistics(answers, rng.random((20000, 2)), 65536)
     grid = np.linspace(-1, 1, 65536)
     log_probs = logistic_log_prob(
         torch.from_numpy(answers[:1, :, None]).double().expand(-1, -1, 65536), torch.from_numpy(grid)[None], 65536

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from vivavoce.dsp.sample_draws import dropout_factors
 from vivavoce.errors import ConfigError, TextError
 from vivavoce.text.voice_tokens import TOKENS
 
@@ -459,13 +460,9 @@ class Tacotron2(nn.Module):
         """(B, 2, P) factors of one step."""
         if draws is None:
             return torch.ones(batch, 2, self.dims.prenet_width, device=device)
-        factors = [prenet_dropout(rng, self.dims.prenet_width, self.dims.prenet_dropout) for rng in draws]
+        shape = (2, self.dims.prenet_width)
+        factors = [dropout_factors(rng, shape, self.dims.prenet_dropout) for rng in draws]
         return torch.from_numpy(np.stack(factors)).to(device)
-
-
-def prenet_dropout(rng: np.random.Generator, width: int, rate: float) -> np.ndarray:
-    """(2, P) float32: the factors of one step's units, which the exported graph's runtime draws in the same way."""
-    return (rng.random((2, width)) >= rate).astype(np.float32) / np.float32(1.0 - rate)
 
 
 class TacotronLosses(NamedTuple):

@@ -11,7 +11,7 @@ Why it looks like this:
 - Training sees all samples at once, for what comes before each is known. Generation cannot; but of its past a layer
   needs only what it was given `dilation` samples ago, so all pasts are kept (arXiv:1611.09482), and a sample costs one
   column of each layer instead of the whole reach. `step` is that column, with the past in and the present out: whoever
-  calls it keeps the rings of values (`Rings`).
+  calls it keeps the rings of values (`dsp.sample_draws`).
 - The mel is brought to the rate of samples by transposed convolutions but for the last factor, `hold`, by which values
   are held: what the layers make of the mel is then computed once in `hold` samples.
 - The next sample is one of 256 mu-law levels (the paper's softmax), or lies on 65,536 even levels under a mixture of
@@ -34,12 +34,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vivavoce.dsp.mu_law import mu_law_decode, mu_law_encode
-from vivavoce.dsp.sample_draws import draw_levels, draw_logistics
+from vivavoce.dsp.sample_draws import LOGISTICS, MIN_LOG_SCALE, MU_LAW, Rings, draw_samples
 from vivavoce.errors import AudioError, ConfigError
-
-MU_LAW = "mu_law"
-LOGISTICS = "logistics"
-MIN_LOG_SCALE = -9.0  # below, a logistic is narrower than ten levels of 16 bits, and its gradients explode
 
 
 @dataclass(frozen=True)
@@ -247,7 +243,7 @@ class WaveNet(nn.Module):
                 conditions = here.view(batch, len(self.layers), -1)
             answer, present = self.step(torch.from_numpy(previous), conditions, torch.from_numpy(rings.past(number)))
             rings.remember(number, present.numpy())
-            previous = draw_samples(answer.numpy(), [draw_uniforms(rng, d.output) for rng in draws], d.output, d.levels)
+            previous = draw_samples(answer.numpy(), draws, d.output, d.levels)
             samples.append(previous)
         return to_waveform(np.stack(samples, axis=1), d)
 
@@ -255,23 +251,6 @@ class WaveNet(nn.Module):
         """(B, N) -> (B, C, N)."""
         x: Tensor = self.front(samples if self.dims.output == MU_LAW else samples.unsqueeze(-1))
         return x.mT
-
-
-class Rings:
-    """What every layer was given in the last `dilation` samples; the past of sample n lies where n's present will."""
-
-    def __init__(self, dilations: Sequence[int], batch: int, channels: int) -> None:
-        self.dilations = np.asarray(dilations)
-        self.begins = np.cumsum(self.dilations) - self.dilations
-        self.values = np.zeros((batch, int(self.dilations.sum()), channels), np.float32)
-
-    def past(self, number: int) -> NDArray[np.float32]:
-        """(B, L, C) the layers' inputs `dilation` samples before sample `number`."""
-        return self.values[:, self.begins + number % self.dilations]
-
-    def remember(self, number: int, present: NDArray[np.float32]) -> None:
-        """Keep (B, L, C), the layers' inputs of sample `number`."""
-        self.values[:, self.begins + number % self.dilations] = present
 
 
 def silence(dims: WaveNetDims) -> int:
@@ -329,24 +308,6 @@ def logistic_log_prob(parameters: Tensor, samples: Tensor, levels: int) -> Tenso
     inside = torch.where(x > 1.0 - half, above_lower, between)
     log_probs = torch.where(x < -1.0 + half, below_upper, inside)
     return (log_probs + logits.log_softmax(dim=1)).logsumexp(dim=1)
-
-
-def draw_uniforms(rng: np.random.Generator, output: str) -> NDArray[np.float64]:
-    """The numbers that decide one sample: one for a level, two for a mixture."""
-    return rng.random(1 if output == MU_LAW else 2)
-
-
-def draw_samples(
-    answers: NDArray[np.float32], uniforms: Sequence[NDArray[np.float64]], output: str, levels: int
-) -> NDArray[np.generic]:
-    """(B, V) answers of `step` and numbers of `draw_uniforms` -> (B,) samples as `step` takes them."""
-    drawn = np.stack(uniforms)
-    if output == MU_LAW:
-        return draw_levels(answers, drawn[:, 0])
-    floored = answers.copy()
-    third = answers.shape[1] // 3
-    floored[:, 2 * third :] = np.maximum(floored[:, 2 * third :], MIN_LOG_SCALE)
-    return draw_logistics(floored, drawn, levels)
 
 
 def _gated(gates: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.voice_batches import TrimRule, VoiceBatch, VoiceBatches, VoiceSounds, make_examples
 
 SMALL = TacotronDims(
-    width=192, attention_width=64, decoder_width=256, prenet_width=96, postnet_width=96, reduction=4, dropout=0.2
+    width=160, attention_width=64, decoder_width=224, prenet_width=80, postnet_width=80, reduction=4, dropout=0.2
 )
 
 
