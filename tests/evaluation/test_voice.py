@@ -20,7 +20,7 @@ from vivavoce.dsp.loudness import loudness_lufs
 from vivavoce.dsp.mel import mel_filterbank
 from vivavoce.dsp.stft import StftConfig
 from vivavoce.errors import AudioError, ConfigError, DataError, TextError
-from vivavoce.evaluation.listeners import OwnListener, PocketsphinxListener
+from vivavoce.evaluation.listeners import OwnListener, PocketsphinxListener, count_trained_on
 from vivavoce.evaluation.voice import Heard, Take, choose_takes, judge, systems_of
 from vivavoce.runtime.recognizer import Recognizer
 
@@ -223,3 +223,14 @@ def test_pocketsphinx_hears_the_same_in_any_order(recordings: list[Utterance]) -
     words = set(recordings[0].text.lower().rstrip(".").split())
     assert len(words & set(heard[0].split())) >= 4
     assert listener.hear(np.zeros(0, np.float32), RATE) == ""
+
+
+def test_recordings_of_the_training_are_counted(recognizer: Recognizer) -> None:
+    training = recognizer.bundle.facts["training"]
+
+    def utterance(name: str, corpus: str) -> Utterance:
+        return Utterance(name, "a.wav", "a", 1.0, extra={"corpus": corpus})
+
+    corpus, held_out = next(iter(training["hours"])), training["held_out"][0]
+    utterances = [utterance("new", corpus), utterance(held_out, corpus), utterance("other", "nowhere")]
+    assert count_trained_on(recognizer.bundle, utterances) == 1

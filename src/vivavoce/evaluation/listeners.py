@@ -7,13 +7,16 @@ it. A listener has no memory: what it hears does not depend on what it heard bef
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.resample import resample
 from vivavoce.errors import ConfigError
+from vivavoce.runtime.bundle import Bundle
 from vivavoce.runtime.recognizer import Recognizer
 
 POCKETSPHINX_RATE = 16000
@@ -74,6 +77,16 @@ class PocketsphinxListener:
         self._decoder.end_utt()
         found = self._decoder.hyp()
         return found.hypstr if found is not None else ""
+
+
+def count_trained_on(bundle: Bundle, utterances: Sequence[Utterance]) -> int:
+    """Of how many recordings a recogniser had the corpus in its training, which then understands them too well.
+
+    What its bundle names as held out, or says nothing of, does not count.
+    """
+    training = bundle.facts.get("training") or {}
+    corpora, kept = set(training.get("hours") or ()), set(training.get("held_out") or ())
+    return sum(one.extra.get("corpus") in corpora and one.id not in kept for one in utterances)
 
 
 def has_pocketsphinx() -> bool:
