@@ -18,7 +18,7 @@ from vivavoce.decoding.ngram_training import estimate
 from vivavoce.errors import ConfigError, DataError, ModelError, TextError
 from vivavoce.metrics.edits import count_edits
 from vivavoce.text.joint_units import JointUnit
-from vivavoce.text.phonemes import PHONES, PronouncingDictionary
+from vivavoce.text.phonemes import CONSONANTS, PHONES, PronouncingDictionary, without_stress
 
 CUTS = [
     cut.split()
@@ -85,6 +85,49 @@ def test_guesses_have_no_stress_and_no_case() -> None:
     assert len(guesses) == 5
     assert {phone for phones, _ in guesses for phone in phones} <= set(PHONES)
     assert 0.0 < sum(prob for _, prob in guesses) <= 1.0 + 1e-9
+
+
+def test_guesses_with_stress_have_one_main_stress() -> None:
+    model = G2p.train(ENTRIES, order=3, min_count=1)
+    assert model.pronounce("bat", stress=True)[0][0] == ["B", "AE1", "T"]
+    assert model.pronounce("table", stress=True)[0][0] == ["T", "EY1", "B", "AH0", "L"]
+    for word in ("able", "tebate", "beatable"):
+        for phones, prob in model.pronounce(word, 4, stress=True):
+            assert sum(phone.endswith("1") for phone in phones) == 1
+            assert all(phone[-1] in "012" for phone in phones if phone.rstrip("012") not in CONSONANTS)
+            assert 0.0 < prob <= 1.0
+
+
+def test_guesses_with_stress_are_the_likeliest_ones() -> None:
+    boundless = G2p(CUTS, 3, beam=10**6, width=math.inf)
+    for word in ("eat", "teal"):
+        readings: dict[tuple[str, ...], float] = {}
+        for phones, weight in boundless._search(word):
+            if sum(phone.endswith("1") for phone in phones) == 1:
+                readings[phones] = readings.get(phones, 0.0) + weight
+        plain: dict[tuple[str, ...], float] = {}
+        for phones, weight in readings.items():
+            spoken = tuple(phone.rstrip("012") for phone in phones)
+            plain[spoken] = plain.get(spoken, 0.0) + weight
+        best = max(plain, key=lambda spoken: plain[spoken])
+        alike = {phones: weight for phones, weight in readings.items() if without_stress(phones) == best}
+        (found, prob), *_ = boundless.pronounce(word, stress=True)
+        assert tuple(found) == max(alike, key=lambda phones: alike[phones])
+        assert prob == pytest.approx(plain[best] / sum(plain.values()))
+
+
+def test_stress_is_what_there_is_where_no_reading_has_one_main_stress() -> None:
+    model = G2p([["a:AH0", "t:T"], ["t:T", "a:AH0"]], 2)
+    assert model.pronounce("at", stress=True)[0][0] == ["AH0", "T"]
+    assert model.pronounce("tt", stress=True)[0][0] == ["T", "T"]
+
+
+def test_numbered_cuts_are_the_same_model() -> None:
+    for backwards in (False, True):
+        text = number_words(cut[::-1] if backwards else cut for cut in CUTS)
+        numbered, named = G2p(text, 3, backwards), G2p(CUTS, 3, backwards)
+        assert list(numbered.cuts()) == list(named.cuts()) == CUTS
+        assert numbered.pronounce("beat", 3) == named.pronounce("beat", 3)
 
 
 def test_units_are_of_as_many_letters_as_wished() -> None:

@@ -1,10 +1,10 @@
 """Guesses how a word is said that the pronouncing dictionary lacks: letters become phones.
 
 A pronunciation is read off letter by letter as joint units (`text.joint_units`), and an n-gram model says which unit
-follows which. It reads from a word's end and knows stress, though its guesses have none: endings often decide where the
-stress lies, and stress which vowel is said. Both lowered the errors on words held out.
+follows which. It reads from a word's end and knows stress, though its guesses have it only when asked for: endings
+often decide where the stress lies, and stress which vowel is said. Both lowered the errors on words held out.
 
-A model's file is the dictionary cut into units, and the n-grams are counted when it is opened: that takes about a
+A model's file is the dictionary cut into units, and the n-grams are counted when it is opened: that takes less than a
 second, and a third of the space that a pruned model's n-grams would take. Nothing here knows which language it is.
 
 Source: Bisani and Ney, "Joint-sequence models for grapheme-to-phoneme conversion", 2008; Novak et al.,
@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 
 from vivavoce.decoding.joint_ngram import JointNgram, State
-from vivavoce.decoding.ngram_counts import count_ngrams, number_words
+from vivavoce.decoding.ngram_counts import Text, number_words
 from vivavoce.decoding.ngram_tables import EOS, MARKS
 from vivavoce.decoding.ngram_training import estimate
+from vivavoce.decoding.unit_counts import count_by_one_sort
 from vivavoce.errors import ConfigError, DataError, ModelError, TextError
 from vivavoce.text.joint_units import JointUnit, align_units, shapes
 from vivavoce.text.phonemes import without_stress
@@ -52,7 +53,7 @@ class G2p:
 
     def __init__(
         self,
-        cuts: Iterable[Sequence[str]],
+        cuts: Iterable[Sequence[str]] | Text,
         order: int = 8,
         backwards: bool = True,
         beam: int = 24,
@@ -62,7 +63,7 @@ class G2p:
         """Count the n-grams of pronunciations that are cut into units.
 
         Args:
-            cuts: names of joint units, in the order of the letters.
+            cuts: names of joint units, in the order of the letters; or these numbered, in the order of reading.
             order: units of the longest n-grams.
             backwards: whether words are read from their end.
             beam: so many partial readings of the same letters are kept,
@@ -76,14 +77,16 @@ class G2p:
         if min(order, beam) < 1:
             raise ConfigError(f"order {order}, beam {beam}: expected 1 or more of both.")
         self.order, self.backwards, self.beam, self.width, self.info = order, backwards, beam, width, dict(info or {})
-        self._text = number_words(cut[::-1] if backwards else cut for cut in cuts)
-        self.ngrams = JointNgram(estimate(self._text.vocabulary, count_ngrams(self._text, order)).tables)
+        if not isinstance(cuts, Text):
+            cuts = number_words(cut[::-1] if backwards else cut for cut in cuts)
+        self._text: Text = cuts
+        self.ngrams = JointNgram(estimate(self._text.vocabulary, count_by_one_sort(self._text, order)).tables)
         self._units: dict[str, list[int]] = {}
         self._phones: dict[int, Phones] = {}
         for number, name in enumerate(self._text.vocabulary[len(MARKS) :], len(MARKS)):
             unit = JointUnit.parse(name)
             self._units.setdefault(unit.letters, []).append(number)
-            self._phones[number] = without_stress(unit.phones)
+            self._phones[number] = unit.phones
         self.letters = frozenset("".join(self._units))
         self._longest = max(map(len, self._units))
         self._cache: dict[tuple[State, str], list[_Partial]] = {}
@@ -162,15 +165,19 @@ class G2p:
             "backwards": self.backwards,
             "info": {**self.info, **info},
         }
-        lines = "\n".join([json.dumps(header), *map(" ".join, self._cuts())])
+        lines = "\n".join([json.dumps(header), *map(" ".join, self.cuts())])
         partial = path.with_name(path.name + ".part")
         partial.write_bytes(gzip.compress(lines.encode(), mtime=0))  # without the time, equal models are equal files
         partial.replace(path)  # a reader never sees half a model
 
-    def pronounce(self, word: str, n: int = 1) -> list[tuple[list[str], float]]:
-        """The likeliest pronunciations, at most `n` and at least one: phones without stress, and their probability.
+    def pronounce(self, word: str, n: int = 1, stress: bool = False) -> list[tuple[list[str], float]]:
+        """The likeliest pronunciations, at most `n` and at least one: phones and their probability.
 
         A probability is the sum over stress and over all ways to cut the word; what the beam lost is not counted.
+
+        Args:
+            stress: whether each pronunciation has its likeliest stress, as digits; readings that do not have just one
+                main stress are left out then, unless there are no others.
 
         Raises:
             TextError: the word is empty, has letters that the training never saw, or no units spell it.
@@ -184,16 +191,28 @@ class G2p:
             fault = f"has {', '.join(map(repr, unknown))}" if unknown else "is empty"
             known = "".join(sorted(self.letters))
             raise TextError(f"{word!r} {fault}; pronunciations can be guessed of words of {known}.")
-        found = self._search(spelt)
-        if not found:
+        readings = self._search(spelt)
+        if stress:
+            proper = [reading for reading in readings if _main_stresses(reading[0]) == 1]
+            readings = proper or readings
+        if not readings:
             raise TextError(f"no pronunciation of {word!r} was found; give it one in the dictionary.")
+        found: dict[Phones, float] = {}
+        stressed: dict[Phones, float] = {}
+        for said, weight in readings:
+            phones = without_stress(said)
+            found[phones] = found.get(phones, 0.0) + weight
+            stressed[said] = stressed.get(said, 0.0) + weight
         whole = sum(found.values())
         # Equal probabilities are put in the order of the alphabet, so that a guess is the same everywhere.
-        ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-        return [(list(phones), prob / whole) for phones, prob in ranked[:n]]
+        best = _ranked(found)[:n]
+        if stress:
+            likeliest = {without_stress(said): said for said, _ in reversed(_ranked(stressed))}
+            return [(list(likeliest[phones]), weight / whole) for phones, weight in best]
+        return [(list(phones), weight / whole) for phones, weight in best]
 
-    def _search(self, word: str) -> dict[Phones, float]:
-        """Pronunciations and numbers in proportion to their probabilities."""
+    def _search(self, word: str) -> list[tuple[Phones, float]]:
+        """Readings with their stress, and numbers in proportion to their probabilities; several may be alike."""
         length = len(word)
         kept: list[list[_Partial]] = [[] for _ in range(length + 1)]  # by how many letters have been read
         best = [-math.inf] * (length + 1)
@@ -219,11 +238,7 @@ class G2p:
             for log_prob, state, phones in self._prune(kept[-1])
         ]
         top = max(map(_log_prob, ended), default=0.0)
-        found: dict[Phones, float] = {}
-        for log_prob, phones in ended:
-            if phones:
-                found[phones] = found.get(phones, 0.0) + math.exp(log_prob - top)
-        return found
+        return [(phones, math.exp(log_prob - top)) for log_prob, phones in ended if phones]
 
     def _prune(self, partial: list[_Partial]) -> list[_Partial]:
         """The best within beam and width."""
@@ -250,7 +265,7 @@ class G2p:
             self._cache[key] = found
         return found
 
-    def _cuts(self) -> Iterator[list[str]]:
+    def cuts(self) -> Iterator[list[str]]:
         """The names of the units of every pronunciation, in the order of the letters."""
         word_ids = self._text.word_ids
         ends = np.flatnonzero(word_ids == EOS).tolist()
@@ -263,3 +278,12 @@ def _stressed(cut: Sequence[JointUnit], phones: Sequence[str]) -> list[str]:
     """The names of units with the phones as the dictionary has them."""
     left = iter(phones)
     return [str(JointUnit(unit.letters, tuple(next(left) for _ in unit.phones))) for unit in cut]
+
+
+def _ranked(weights: Mapping[Phones, float]) -> list[tuple[Phones, float]]:
+    """The heaviest first."""
+    return sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _main_stresses(phones: Phones) -> int:
+    return sum(phone.endswith("1") for phone in phones)
