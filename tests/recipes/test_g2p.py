@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from vivavoce.decoding.g2p import G2p
+from vivavoce.decoding.pronouncer import Pronouncer
+from vivavoce.decoding.voice_lexicon import read_voice_lexicon, write_voice_lexicon
 from vivavoce.errors import ConfigError, DataError, TextError
-from vivavoce.recipes.g2p import Config, main, measure, part_of
+from vivavoce.recipes.g2p import Config, main, measure, measure_voice, part_of
 from vivavoce.text.phonemes import PronouncingDictionary
 
 SOUNDS = {"b": "B", "a": "AE1", "t": "T", "e": "EH0", "l": "L", "s": "S"}
@@ -40,7 +42,14 @@ def test_a_small_run(config: Config, capsys: pytest.CaptureFixture[str]) -> None
     assert model.info["held_out"]["wrong_words"] == 0  # letters and sounds are one to one
     shown = capsys.readouterr().out
     assert f"trained on {entries} pronunciations" in shown
-    assert f"word error 0.00% (0 of {len(held_out)})" in shown
+    assert f"held out: word error 0.00% (0 of {len(held_out)})" in shown
+    assert model.info["held_out_with_stress"]["words"] == len(held_out)
+    assert "held out, with stress: word error" in shown
+    assert "held out, as a voice says them, with stress: word error" in shown
+    lexicon = read_voice_lexicon(folder / "voice.lexicon")
+    assert set(lexicon) == {word for word in dictionary if word.isalpha()} - set(held_out)
+    assert lexicon.info["held_out"] == model.info["held_out"]
+    assert lexicon.guesser().pronounce(held_out[0]) == model.pronounce(held_out[0])
 
 
 def test_all_words_can_be_trained_on(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,6 +64,31 @@ def test_a_part_is_the_same_everywhere() -> None:
     assert [part_of(word, 20) for word in ("viva", "voce", "it's")] == [8, 6, 2]
     parts = [part_of(str(number), 20) for number in range(20000)]
     assert all(800 < parts.count(part) < 1200 for part in range(20))
+
+
+def test_lexicons_of_voices_need_units_of_one_letter(config: Config) -> None:
+    folder = main(replace(config, letters=2, parts=0))
+    assert [file.name for file in sorted(folder.iterdir())] == ["config.json", "model.g2p"]
+
+
+def test_stress_counts_where_it_is_asked_for(tmp_path: Path) -> None:
+    class Guesses:
+        def pronounce(self, word: str, stress: bool = False) -> list[tuple[list[str], float]]:
+            return [(["AE1", "B"] if stress else ["AE", "B"], 1.0)]
+
+    stressed, plain = PronouncingDictionary({"ab": [["AE2", "B"]]}), PronouncingDictionary({"ab": [["AE", "B"]]})
+    assert measure(Guesses(), plain, ["ab"]).wrong_phones == 0  # type: ignore[arg-type]
+    assert measure(Guesses(), stressed, ["ab"], stress=True).wrong_phones == 1  # type: ignore[arg-type]
+
+
+def test_a_voice_is_measured_on_what_it_has_no_table_for(tmp_path: Path) -> None:
+    said = [("vlog", ["V", "L", "AO1", "G"]), ("gov", ["G", "AO1", "V"])]
+    lexicon = write_voice_lexicon(tmp_path / "voice.lexicon", said, G2p.train(said, order=2, min_count=1))
+    entries = {"vlogs": [["V", "L", "AO1", "G", "Z"]], "govs": [["G", "OW1", "V", "Z"]], "record": [["R", "EH1", "K"]]}
+    errors = measure_voice(Pronouncer(lexicon), PronouncingDictionary(entries), list(entries))
+    assert (errors.words, errors.wrong_words, errors.phones, errors.wrong_phones) == (2, 1, 9, 1)
+    plain = {word: [[phone.rstrip("012") for phone in phones[0]]] for word, phones in entries.items()}
+    assert measure_voice(Pronouncer(lexicon), PronouncingDictionary(plain), ["vlogs"]).wrong_phones == 0
 
 
 def test_errors_are_those_of_the_nearest_variant() -> None:

@@ -86,10 +86,16 @@ def verb_or_noun(place: Neighbours) -> str:
     return noun_or_verb(place, "verb")
 
 
+def always_verb(place: Neighbours) -> str:
+    """For the third person of verbs whose noun has no plural: produces."""
+    return "verb"
+
+
 def aged(place: Neighbours) -> str:
     if place.before() == "middle":
         return "past"
-    return "years" if place.after() in _OLD_NEXT or place.before() == "the" else "past"
+    behind_article = place.before() in POSSESSIVES or place.before() == "the"
+    return "years" if place.after() in _OLD_NEXT or behind_article else "past"
 
 
 def august(place: Neighbours) -> str:

@@ -165,7 +165,8 @@ _OTHERS = {
     "wind": (rules.wind, {"air": "W IH1 N D", "turn": "W AY1 N D"}),
     "wound": (rules.wound, {"injury": "W UW1 N D", "turned": "W AW1 N D"}),
 }
-_WITH_S = ("bow", "dove", "lead", "row", "sow", "tear", "wind", "content", "invalid", "minute", "upset", "polish")
+_WITHOUT_PLURAL = ("produce", "refuse", "conduct", "incense", "misuse")
+_WITH_S = ("bow", "dove", "lead", "row", "sow", "tear", "wind", "content", "invalid", "minute", "upset")
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,10 @@ def _add(found: dict[str, Homograph], word: str, readings: Mapping[str, str], ru
     said = {name: tuple(phones.split()) for name, phones in readings.items()}
     found[word] = Homograph(said, rule)
     if plural:
-        found[word + "s"] = Homograph({name: with_s(phones) for name, phones in said.items()}, rule)
+        ending = "es" if word.endswith(("s", "x", "h")) else "s"
+        spelt = word[:-1] + "ies" if word.endswith("ly") else word + ending
+        only_verb = rules.always_verb if word in _WITHOUT_PLURAL else rule
+        found[spelt] = Homograph({name: with_s(phones) for name, phones in said.items()}, only_verb)
 
 
 HOMOGRAPHS: Mapping[str, Homograph] = _table()
