@@ -90,10 +90,9 @@ def test_energies_are_the_papers() -> None:
 def test_the_cell_is_torchs_lstm_and_zoneout_keeps_a_share() -> None:
     torch.manual_seed(0)
     ours, theirs = ZoneoutLstm(4, 6, 0.0, width_back=3), nn.LSTMCell(7, 6)
-    order = torch.cat([torch.arange(12), torch.arange(18, 24), torch.arange(12, 18)])  # theirs: new value before output
-    theirs.weight_ih[order] = torch.cat([ours.inputs.weight, ours.recurrent.weight[:, 6:]], dim=1)
-    theirs.weight_hh[order] = ours.recurrent.weight[:, :6]
-    theirs.bias_ih[order] = ours.inputs.bias
+    theirs.weight_ih.copy_(torch.cat([ours.inputs.weight, ours.recurrent.weight[:, 6:]], dim=1))
+    theirs.weight_hh.copy_(ours.recurrent.weight[:, :6])
+    theirs.bias_ih.copy_(ours.inputs.bias)
     theirs.bias_hh.zero_()
     x, back, hidden, cell = torch.randn(5, 4), torch.randn(5, 3), torch.randn(5, 6), torch.randn(5, 6)
     expected = theirs(torch.cat([x, back], dim=-1), (hidden, cell))
@@ -111,6 +110,21 @@ def test_the_cell_is_torchs_lstm_and_zoneout_keeps_a_share() -> None:
     drawn = ours(ours.inputs(x), hidden, cell, mask, back)
     torch.testing.assert_close(drawn[0], torch.where(mask[:, :6], hidden, expected[0]))
     torch.testing.assert_close(drawn[1], torch.where(mask[:, 6:], cell, expected[1]))
+
+
+def test_a_cell_without_zoneout_runs_as_torchs_own() -> None:
+    torch.manual_seed(1)
+    cell, x = ZoneoutLstm(4, 6, 0.0), torch.randn(3, 7, 4)
+    fast = cell.train().run(x)
+    fast.square().sum().backward()
+    gradients = [p.grad.clone() for p in cell.parameters() if p.grad is not None]
+    cell.zero_grad()
+    slow = cell.eval().run(x)
+    slow.square().sum().backward()
+    torch.testing.assert_close(fast, slow)
+    assert len(gradients) == 3
+    for ours, parameter in zip(gradients, cell.parameters(), strict=True):
+        torch.testing.assert_close(ours, parameter.grad, atol=1e-5, rtol=1e-4)
 
 
 @torch.inference_mode()

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vivavoce.data.voice_split import is_held_out
@@ -29,6 +30,7 @@ from vivavoce.evaluation.attention_picture import attention_picture, write_atten
 from vivavoce.models.guided_attention import guided_attention_loss
 from vivavoce.models.tacotron2 import Spoken, Tacotron2, TacotronDims, tacotron_losses
 from vivavoce.recipes import fastpitch
+from vivavoce.runtime.tacotron2 import frame_limit
 from vivavoce.text.voice_tokens import TOKENS
 from vivavoce.training import distributed
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
@@ -37,7 +39,14 @@ from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.voice_batches import TrimRule, VoiceBatch, VoiceBatches, VoiceSounds, make_examples
 
 SMALL = TacotronDims(
-    width=160, attention_width=64, decoder_width=224, prenet_width=80, postnet_width=80, reduction=4, dropout=0.2
+    width=160,
+    attention_width=64,
+    decoder_width=224,
+    prenet_width=80,
+    postnet_width=80,
+    reduction=4,
+    dropout=0.2,
+    zoneout=0.0,
 )
 
 
@@ -46,7 +55,7 @@ class Config:
     """Everything that decides the result; saved as config.json in the run folder.
 
     Attributes:
-        dictionary, guesser: how words are said, and how those that the dictionary lacks are.
+        lexicon: how words are said; made by `viva train g2p --set parts=0`.
         batch_frames: frames of a batch with its padding.
         short_first: this share of the first epoch goes from short recordings to long ones.
         guided, guided_width: weight of the guided attention's loss, and how far from the diagonal is free.
@@ -57,8 +66,7 @@ class Config:
     manifests: tuple[str, ...] = ()
     run: str = "runs/tacotron2"
     cache: str = ".cache"
-    dictionary: str = "../shared/data/cmudict/cmudict.dict"
-    guesser: str = "src/vivavoce/assets/asr-en-small/lexicon.g2p"
+    lexicon: str = "runs/g2p/voice.lexicon"
     dims: TacotronDims = SMALL
     features: FeatureConfig = field(default_factory=FeatureConfig.voice)
     trim: TrimRule = field(default_factory=TrimRule)
@@ -91,10 +99,8 @@ def main(config: Config) -> Path:
             raise ConfigError("tacotron2 trains in one process; start it without torchrun.")
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
-        of_texts = fastpitch.Config(
-            manifests=config.manifests, dictionary=config.dictionary, guesser=config.guesser, cache=config.cache
-        )
-        utterances, tokens = fastpitch.load_texts(of_texts)
+        texts = fastpitch.Config(manifests=config.manifests, lexicon=config.lexicon)
+        utterances, tokens = fastpitch.load_texts(texts)
         sounds = VoiceSounds(utterances, config.features, config.trim, config.cache)
         held_out = [number for number, utterance in enumerate(utterances) if is_held_out(utterance.text)]
         kept = sorted(set(range(len(utterances))) - set(held_out))
@@ -182,7 +188,7 @@ class Watch:
         for number in self.spoken:
             ids = self.batches.examples[number].tokens
             tokens = [TOKENS[token] for token in ids]
-            spoken = speak(self.model, ids, self.config.seed)
+            spoken = speak(self.model, ids, self.config.seed, self.config.features)
             weights = spoken.alignment.numpy()
             rate = self.config.features.frames_per_second
             reduction = self.config.dims.reduction
@@ -205,8 +211,8 @@ class Watch:
             events.add_image(f"attention/{number:04d}", pixels, updates, dataformats="HWC")
 
 
-def speak(model: Tacotron2, token_ids: np.ndarray, seed: int) -> Spoken:
-    """One text on its own, never longer than a fifth of a second a token and two seconds."""
-    limit = round(86 * (2.0 + 0.2 * len(token_ids)))
+def speak(model: Tacotron2, token_ids: NDArray[np.int64], seed: int, features: FeatureConfig) -> Spoken:
+    """One text on its own, cut where the runtime would cut it."""
     ids = torch.from_numpy(np.asarray(token_ids, np.int64))[None]
+    limit = frame_limit(len(token_ids), features)
     return model.generate(ids, draws=[np.random.default_rng(seed)], max_frames=limit)[0]
