@@ -122,6 +122,13 @@ def test_durations_that_do_not_fit_are_refused(sounds: VoiceSounds) -> None:
         make_examples(sounds, [[1, 2]] * 7, [np.array([4, 5])] * 7)
 
 
+def test_recordings_without_a_voice_are_refused(tmp_path: Path) -> None:
+    write_waveform(tmp_path / "hiss.wav", quiet(1.0), RATE)
+    hiss = VoiceSounds([Utterance("hiss", str(tmp_path / "hiss.wav"), "s", 1.0)], CONFIG, TrimRule(), tmp_path)
+    with pytest.raises(DataError, match="no frame of any recording has a voice"):
+        make_examples(hiss, [[1, 2]], [np.array([40, int(hiss.frames()[0]) - 40])])
+
+
 def test_batches_hold_everything_once_and_resume(sounds: VoiceSounds) -> None:
     made, _ = examples(sounds)
     chosen = [0, 1, 2, 4, 5, 6]

@@ -62,7 +62,7 @@ class _Sentence(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         lengths = torch.ones(1, dtype=torch.int64) * tokens.shape[1]
         x, _, _, _, durations = self.net.plan(tokens, lengths, duration_scale, pitch_shift, energy_shift)
-        frames = int(durations.sum().item())
+        frames = durations.sum().item()
         # The exporter must be told what it cannot see: that there are frames, and not without end.
         torch._check(frames >= 2)
         torch._check(frames < _MOST_FRAMES)
@@ -121,20 +121,20 @@ def compare_acoustic(net: FastPitch, path: str | Path, sentences: int = 8) -> Ac
     return AcousticParity(largest, total / max(1, values), other, sentences)
 
 
-def write_acoustic(
-    run: str | Path, path: str | Path, averaged: bool = True, int8: bool = False, max_error: float = 1e-3
-) -> dict[str, Any]:
-    """A run folder's newest checkpoint as `acoustic.onnx`; returns what to say of it in a bundle.
+def write_acoustic(net: FastPitch, path: str | Path, int8: bool = False, max_error: float = 1e-3) -> dict[str, Any]:
+    """Write `acoustic.onnx`, held to torch; returns what to say of it in a bundle.
 
     Args:
+        net: the network; see `load_fastpitch`.
+        path: of the graph.
         int8: store the matrices as int8 (export/quantize.py); the float32 graph is the one that `max_error` bounds.
+        max_error: of a log-mel value.
 
     Raises:
         ModelError: the float32 graph differs from torch by more than `max_error` in a log-mel value.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    net = load_fastpitch(run, averaged)
     export_acoustic_onnx(net, path)
     parity = compare_acoustic(net, path)
     if parity.max_error > max_error or 2 * parity.other_durations > parity.sentences:
@@ -163,4 +163,4 @@ def _inputs(net: FastPitch, count: int, seed: int) -> tuple[Tensor, ...]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(write_acoustic(sys.argv[1], sys.argv[2], int8="int8" in sys.argv[3:]), indent=2))
+    print(json.dumps(write_acoustic(load_fastpitch(sys.argv[1]), sys.argv[2], int8="int8" in sys.argv[3:]), indent=2))

@@ -1,5 +1,6 @@
 """A voice's acoustic model: one speaker's recordings and texts -> a trained FastPitch in a run folder.
 
+    viva train g2p --set parts=0 --set run=runs/g2p
     viva train fastpitch --set manifests=manifests/kathleen-train.jsonl --set run=runs/fastpitch
 
 Made for one CPU core and an hour or two. First an aligner learns which frame belongs to which token (some minutes; in
@@ -11,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from torch import Tensor
 from vivavoce.data.manifest import Utterance, read_manifest
 from vivavoce.data.voice_split import is_held_out
 from vivavoce.decoding.alignment import align_tokens
-from vivavoce.decoding.g2p import G2p
+from vivavoce.decoding.pronouncer import Pronouncer
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.models.aligner import (
@@ -36,8 +36,8 @@ from vivavoce.models.aligner import (
 )
 from vivavoce.models.fastpitch import SPACE_ID, FastPitch, FastPitchDims, fastpitch_loss
 from vivavoce.runtime.recognizer import Recognizer
-from vivavoce.text.phonemes import VOWELS, PronouncingDictionary
-from vivavoce.text.voice_tokens import BREAK, MARKS, SPACE, TOKENS, token_ids
+from vivavoce.text.spoken import spoken_form
+from vivavoce.text.voice_tokens import BREAK, MARKS, TOKENS, token_ids
 from vivavoce.training import distributed
 from vivavoce.training.duration_refinement import refine_durations
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
@@ -56,7 +56,6 @@ _NAMES = [token.rstrip("012") for token in TOKENS]
 SOUND_OF_TOKEN = np.array([_NAMES.index(name) for name in _NAMES])  # vowels of any stress are one sound here
 SILENCES = frozenset(TOKENS.index(token) for token in (BREAK, *MARKS))
 Durations = list[NDArray[np.int64]]
-Pronounce = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -78,15 +77,15 @@ class AlignerConfig:
 class Config:
     """Everything that decides the result; saved as config.json in the run folder.
 
-    `guesser` says words that the dictionary does not know; `stop_after_seconds` counts from the acoustic model's first
-    update of a session.
+    `lexicon` is made by `viva train g2p --set parts=0`: the voice is trained on what it will be given. `recognizer`, a
+    bundle, hears roughly where each sound is. `stop_after_seconds` counts from a session's first update of the acoustic
+    model.
     """
 
     manifests: tuple[str, ...] = ()
     run: str = "runs/fastpitch"
     cache: str = ".cache"
-    dictionary: str = "../shared/data/cmudict/cmudict.dict"
-    guesser: str = "src/vivavoce/assets/asr-en-small/lexicon.g2p"
+    lexicon: str = "runs/g2p/voice.lexicon"
     recognizer: str = "src/vivavoce/assets/asr-en-small"
     dims: FastPitchDims = field(default_factory=FastPitchDims)
     features: FeatureConfig = field(default_factory=FeatureConfig.voice)
@@ -163,43 +162,11 @@ def load_texts(config: Config) -> tuple[list[Utterance], list[list[int]]]:
     utterances = [utterance for path in config.manifests for utterance in read_manifest(path)]
     if not utterances:
         raise DataError(f"{', '.join(config.manifests)} hold no utterance; run `viva prepare` again.")
-    pronounce = pronouncer(config)
-    return utterances, [token_ids(voice_tokens(utterance.text, pronounce)) for utterance in utterances]
-
-
-def pronouncer(config: Config) -> Pronounce:
-    """A function from a lower-cased word to its phones, with stress."""
-    dictionary = PronouncingDictionary.load(config.dictionary, stress=True)
-    guesser = G2p.load(config.guesser)
-
-    def pronounce(word: str) -> list[str]:
-        for form in (word, word.strip("'"), word.replace("'", "")):
-            if found := dictionary.pronounce(form):
-                return list(found[0])
-        return _stressed(guesser.pronounce(re.sub("[^a-z]", "", word))[0][0])
-
-    return pronounce
-
-
-def _stressed(phones: Sequence[str]) -> list[str]:
-    """The same with stress on the first vowel, where a guesser gave none."""
-    first = next((place for place, phone in enumerate(phones) if phone in VOWELS), None)
-    return [
-        phone + ("1" if place == first else "0") if phone in VOWELS else phone for place, phone in enumerate(phones)
-    ]
-
-
-def voice_tokens(text: str, pronounce: Pronounce) -> list[str]:
-    """The tokens of one sentence that is written in letters and marks alone."""
-    tokens: list[str] = []
-    for word, marks in re.findall(r"([A-Za-z][A-Za-z']*)([^A-Za-z']*)", text.replace("\u2019", "'")):
-        tokens += [SPACE] if tokens else []
-        tokens += pronounce(word.lower())
-        mark = next((mark for mark in re.sub(r"[;:\u2014]|--| - ", ",", marks) if mark in MARKS), None)
-        tokens += [mark] if mark else []
-    if not tokens:
-        raise DataError(f"{text!r} has no words; take the utterance out of the manifest.")
-    return [BREAK, *tokens, *([] if tokens[-1] in MARKS else ["."]), BREAK]
+    say = Pronouncer.open(config.lexicon)
+    tokens = [say.tokens(spoken_form(utterance.text)) for utterance in utterances]
+    if silent := [utterance.id for utterance, row in zip(utterances, tokens, strict=True) if not row]:
+        raise DataError(f"{len(silent)} utterances have no words ({', '.join(silent[:3])}); take them out.")
+    return utterances, [token_ids(row) for row in tokens]
 
 
 def align(

@@ -208,7 +208,8 @@ def make_examples(
     """One example for each recording, and the scale of pitch and energy; zeros and (0, 1, 0, 1) without durations.
 
     Raises:
-        DataError: a row of durations has not a number for each token or does not sum to the recording's frames.
+        DataError: a row of durations has not a number for each token or does not sum to the recording's frames, or
+            nobody speaks in the recordings.
     """
     if durations is None:
         return [
@@ -226,6 +227,8 @@ def make_examples(
         pitches.append(token_pitch(sound.f0_hz, lasts))
         energies.append(token_energy(sound.energy, lasts))
     pitch, energy = np.concatenate(pitches), np.concatenate(energies)
+    if not np.isfinite(pitch).any():
+        raise DataError("no frame of any recording has a voice; expected speech. Look at the recordings.")
     scale = VoiceScale(
         float(np.nanmean(pitch)),
         max(float(np.nanstd(pitch)), 1e-3),
