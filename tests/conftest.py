@@ -100,3 +100,45 @@ def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     folder = tmp_path_factory.mktemp("activity") / "bundle"
     write_activity_bundle(net, FeatureConfig(), folder, ActivityBundleSettings("tiny", block_frames=7))
     return net, folder
+
+
+@pytest.fixture(scope="session")
+def tiny_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole voice of untrained networks, made as a trained one is: what it says is noise of the right length."""
+    import torch
+
+    from vivavoce.decoding.g2p import G2p
+    from vivavoce.export.voice import VoiceSettings, write_voice
+    from vivavoce.models.fastpitch import FastPitch, FastPitchDims
+    from vivavoce.models.vocos import Vocos, VocosDims
+
+    folder = tmp_path_factory.mktemp("voice")
+    dictionary = folder / "words.dict"
+    dictionary.write_text("".join(f"{word} {phones}\n" for word, phones in TINY_WORDS.items()), encoding="utf-8")
+    entries = [(word, tuple(phones.split())) for word, phones in TINY_WORDS.items()]
+    G2p.train(entries, order=3, min_count=1).save(folder / "guesser.g2p")
+    torch.manual_seed(0)
+    acoustic = FastPitch(
+        FastPitchDims(
+            width=16, encoder_blocks=2, decoder_blocks=2, heads=2, fine_width=16, fine_blocks=1, predictor_width=16
+        )
+    )
+    vocoder = Vocos(VocosDims(width=16, layers=2, hidden=32, pitch_width=16, pitch_layers=2))
+    write_voice(
+        acoustic,
+        vocoder,
+        dictionary,
+        folder / "guesser.g2p",
+        folder / "bundle",
+        VoiceSettings("tiny-voice", int8=False),
+    )
+    return folder / "bundle"
+
+
+TINY_WORDS = {
+    "a": "AH0", "and": "AE1 N D", "cat": "K AE1 T", "dog": "D AO1 G", "door": "D AO1 R", "hello": "HH AH0 L OW1",
+    "house": "HH AW1 S", "is": "IH1 Z", "mouse": "M AW1 S", "open": "OW1 P AH0 N", "the": "DH AH0", "there": "DH EH1 R",
+    "three": "TH R IY1", "two": "T UW1", "world": "W ER1 L D", "one": "W AH1 N", "dollars": "D AA1 L ER0 Z",
+    "quick": "K W IH1 K", "brown": "B R AW1 N", "fox": "F AA1 K S", "jumps": "JH AH1 M P S", "over": "OW1 V ER0",
+    "lazy": "L EY1 Z IY0", "vex": "V EH1 K S", "job": "JH AA1 B", "zip": "Z IH1 P", "yes": "Y EH1 S", "gum": "G AH1 M",
+}  # fmt: skip

@@ -45,12 +45,12 @@ class Microphone:
         """
         if sample_rate < 1 or not block_seconds > 0:
             raise ConfigError(f"{sample_rate} Hz in blocks of {block_seconds} s; expected positive numbers.")
-        self._sound = _sounddevice()
+        self._sound = sounddevice()
         try:
             self._device = self._sound.query_devices(device, "input")
         except (ValueError, self._sound.PortAudioError) as error:
             which = "no microphone was found" if device is None else f"there is no microphone {device!r}"
-            raise AudioError(f"{which} ({_reason(error)}); list them: viva listen --devices") from None
+            raise AudioError(f"{which} ({reason_of(error)}); list them: viva listen --devices") from None
         self.name = str(self._device["name"])
         self.overflows = 0
         self._rate = self._possible_rate(sample_rate)
@@ -72,7 +72,9 @@ class Microphone:
             )
             self._stream.start()
         except self._sound.PortAudioError as error:
-            raise AudioError(f"{self.name} cannot be opened ({_reason(error)}); is another program using it?") from None
+            raise AudioError(
+                f"{self.name} cannot be opened ({reason_of(error)}); is another program using it?"
+            ) from None
         return self
 
     def __exit__(
@@ -112,7 +114,7 @@ def list_microphones() -> list[str]:
     Raises:
         AudioError: no sounddevice or PortAudio here.
     """
-    devices = _sounddevice().query_devices()
+    devices = sounddevice().query_devices()
     return [
         f"{device['index']}: {device['name']} ({device['default_samplerate']:.0f} Hz)"
         for device in devices
@@ -120,13 +122,19 @@ def list_microphones() -> list[str]:
     ]
 
 
-def _sounddevice() -> Any:
+def sounddevice() -> Any:
+    """The optional package, for microphone and loudspeaker.
+
+    Raises:
+        AudioError: it is not here, or the PortAudio library is not.
+    """
     try:
-        import sounddevice
+        import sounddevice as package
     except (ImportError, OSError) as error:  # OSError: the package is there and the PortAudio library is not
-        raise AudioError(f"the microphone needs sounddevice and PortAudio ({error}). {REMEDY}") from None
-    return sounddevice
+        raise AudioError(f"microphone and loudspeaker need sounddevice and PortAudio ({error}). {REMEDY}") from None
+    return package
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """The first line of an error, to stand inside a sentence."""
     return str(error).splitlines()[0].rstrip(".")

@@ -22,6 +22,7 @@ from vivavoce.errors import VivaError
 COMMANDS = {
     "transcribe": "Turn recordings into text.",
     "listen": "Show what is being said, live.",
+    "speak": "Turn text into speech.",
     "activity": "Find where somebody speaks.",
     "align": "Find when each word of a text is spoken.",
     "evaluate": "Measure word errors on test sets.",
@@ -34,6 +35,7 @@ COMMANDS = {
     "lexicon": "Make lexicons of pronunciations.",
     "lm": "Train, convert and judge language models.",
     "export": "Pack a trained model into a bundle, and measure it.",
+    "voice": "Pack an acoustic model and a vocoder into a voice.",
     "tune": "Find the fastest form of a bundle on this machine.",
     "inspect": "Draw a recording and print its facts.",
 }

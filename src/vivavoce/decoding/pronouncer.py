@@ -72,12 +72,14 @@ class SaidWord:
         phones: with stress.
         source: "given", "own", "context", "lexicon", "rule", "letters" or "guess".
         mark: what stands behind it, or "".
+        piece: the number of the text, or the given word, that it came with.
     """
 
     word: str
     phones: Phones
     source: str
     mark: str = ""
+    piece: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class _Word:
     kind: str = "word"
     phones: Phones = ()
     mark: str = field(default="", compare=False)
+    piece: int = field(default=0, compare=False)
 
 
 class Pronouncer:
@@ -156,7 +159,7 @@ class Pronouncer:
         for word, index in zip(reversed(words), reversed(places), strict=True):
             place = Neighbours(context, index, word.text, mixed_case)
             phones, source = self._in_place(word, place, () if word.mark else next_phones)
-            said.append(SaidWord(word.text, phones, source, word.mark))
+            said.append(SaidWord(word.text, phones, source, word.mark, word.piece))
             next_phones = phones
         return said[::-1]
 
@@ -174,14 +177,14 @@ class Pronouncer:
     def _words(self, pieces: Sequence[str | GivenWord]) -> tuple[list[_Word], bool]:
         """The words of a sentence with the marks behind them, and whether capitals mean something."""
         words: list[_Word] = []
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
             if isinstance(piece, GivenWord):
                 phones = self._stressed(piece.word, tuple(symbol.upper() for symbol in piece.phones), piece.word)
-                words.append(_Word(piece.word, "given", phones))
+                words.append(_Word(piece.word, "given", phones, piece=number))
                 continue
             for part in _PIECE.findall(fold(piece)):
                 if part not in MARKS:
-                    words += [_Word(spelt) for spelt in _spelt(part)]
+                    words += [_Word(spelt, piece=number) for spelt in _spelt(part)]
                 elif words:
                     stronger = max(words[-1].mark, part, key=(("", *MARKS)).index)
                     words[-1] = replace(words[-1], mark=stronger)
@@ -330,7 +333,7 @@ def _letters_joined(words: list[_Word]) -> list[_Word]:
                 break
         row = words[place:end]
         if len(row) > 1 or (row and _is_name_of_letter(words, place)):
-            found.append(_Word("".join(word.text for word in row), "letters", mark=row[-1].mark))
+            found.append(_Word("".join(word.text for word in row), "letters", (), row[-1].mark, row[0].piece))
         else:
             found += words[place : max(end, place + 1)]
         place = max(end, place + 1)

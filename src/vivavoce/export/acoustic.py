@@ -20,7 +20,7 @@ import json
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime
@@ -62,7 +62,7 @@ class _Sentence(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         lengths = torch.ones(1, dtype=torch.int64) * tokens.shape[1]
         x, _, _, _, durations = self.net.plan(tokens, lengths, duration_scale, pitch_shift, energy_shift)
-        frames = durations.sum().item()
+        frames = cast(int, durations.sum().item())  # to the exporter a number that it does not know yet
         # The exporter must be told what it cannot see: that there are frames, and not without end.
         torch._check(frames >= 2)
         torch._check(frames < _MOST_FRAMES)

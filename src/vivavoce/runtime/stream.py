@@ -153,7 +153,7 @@ class RecognizerStream:
         Raises:
             AudioError: not one-dimensional, not floating-point, or not finite; the stream is then as it was before.
         """
-        # Features are computed in blocks: a few frames cost as much as many. So they wait until a chunk may be complete.
+        # A few frames of features cost as much as a block of them: they wait until a chunk may be complete.
         self._held.append(np.array(checked(samples)))  # the caller may use the array again
         self._samples += len(samples)
         streams = [self._frames] if self._live is None else [self._frames, self._live]

@@ -94,7 +94,7 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
 
 
 def _partial(target: Path) -> Path:
-    """A name of one's own beside `target`: two runs that begin together each write their own file, and both are whole."""
+    """A name of one's own beside `target`: runs that begin together each write their own file, and each is whole."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")
     os.close(handle)
     return Path(name)

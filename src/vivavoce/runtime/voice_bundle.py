@@ -1,0 +1,109 @@
+"""The bundle of a voice: a folder with both networks, how words are said, and bundle.json; read and checked.
+
+Everything that decides how a text sounds stands in it: the tokens, the mel definition that both networks share, the
+lexicon that also guesses what it lacks, and what brings the voice to its stated loudness. Nothing is run
+here; `runtime.synthesizer` does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from vivavoce.dsp.features import FeatureConfig
+from vivavoce.errors import ModelError, VivaError
+from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, check_file, read_facts, read_spec
+from vivavoce.text.voice_tokens import TOKENS
+
+KIND = "voice"
+DEFAULT_VOICE = "tts-en-kathleen"
+PARTS = ("acoustic", "vocoder", "lexicon")
+"""The files of a voice, by their names in bundle.json."""
+
+
+@dataclass(frozen=True)
+class FileSpec:
+    """A file of a bundle and its digest."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class VoiceBundle:
+    """A voice's bundle, checked. `facts` is the whole of bundle.json.
+
+    Attributes:
+        features: the mel definition of both networks.
+        files: of each of PARTS.
+        loudness_lufs: what the voice speaks at when nothing else is asked for.
+        measured_lufs: what the networks' own output measured when the bundle was written.
+    """
+
+    folder: Path
+    name: str
+    features: FeatureConfig
+    files: Mapping[str, FileSpec]
+    loudness_lufs: float
+    measured_lufs: float
+    facts: Mapping[str, Any]
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waveforms, in Hz."""
+        return self.features.sample_rate
+
+    def path(self, part: str) -> Path:
+        """The file of one of PARTS."""
+        return self.folder / self.files[part].file
+
+
+def default_voice() -> Path:
+    """The folder of the voice inside the package.
+
+    Raises:
+        ModelError: this installation came without one.
+    """
+    folder = Path(str(resources.files("vivavoce"))) / "assets" / DEFAULT_VOICE
+    if not (folder / "bundle.json").is_file():
+        raise ModelError(f"the package has no voice in {folder}; install it again, or name a bundle: --bundle FOLDER.")
+    return folder
+
+
+def load_voice_bundle(folder: str | Path | None = None) -> VoiceBundle:
+    """Read and check a voice's bundle; the package's own when no folder is named.
+
+    Raises:
+        ModelError: missing or damaged files, or a format, kind or setting that this version does not know.
+    """
+    folder = Path(folder) if folder is not None else default_voice()
+    facts = read_facts(folder)
+    found = facts.get("format"), facts.get("format_version"), facts.get("kind")
+    if found != (FORMAT, FORMAT_VERSION, KIND):
+        raise ModelError(
+            f"{folder} is a {found[2]!r} bundle of format {found[0]!r} {found[1]!r}; expected a {KIND!r} of "
+            f"{FORMAT!r} {FORMAT_VERSION}."
+        )
+    try:
+        files = {part: read_spec(FileSpec, facts[part], ()) for part in PARTS}
+        features = FeatureConfig.from_dict(facts["features"])
+        lufs, measured = (float(facts["loudness"][key]) for key in ("lufs", "measured_lufs"))
+        bundle = VoiceBundle(folder, str(facts["name"]), features, files, lufs, measured, facts)
+        tokens = tuple(facts["tokens"])
+    except KeyError as error:
+        raise ModelError(f"{folder}/bundle.json has no {error}; export the voice again.") from None
+    except (VivaError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{folder}/bundle.json cannot be honoured: {error}") from None
+    if tokens != TOKENS:
+        raise ModelError(f"{folder} speaks other tokens than this version; update vivavoce, or export the voice again.")
+    if features != FeatureConfig.voice():
+        raise ModelError(f"{folder} has another mel definition than this version's voices; export the voice again.")
+    if not (math.isfinite(bundle.loudness_lufs) and math.isfinite(bundle.measured_lufs)):
+        raise ModelError(f"{folder}/bundle.json states no loudness; export the voice again.")
+    for part in PARTS:
+        check_file(folder, files[part].file, files[part].sha256)
+    return bundle
