@@ -38,6 +38,7 @@ def form(sentence: str, word: str, next_phones: tuple[str, ...]) -> str:
         ("was he late", "was", CONSONANT, "W AA1 Z"),
         ("he was .", "was", NOTHING, "W AA1 Z"),
         ("he said that the man", "that", CONSONANT, "DH AH0 T"),
+        ("he said that he'd read", "that", CONSONANT, "DH AH0 T"),
         ("that man", "that", CONSONANT, "DH AE1 T"),
         ("of that the man", "that", CONSONANT, "DH AE1 T"),
         ("it", "it", NOTHING, "IH1 T"),

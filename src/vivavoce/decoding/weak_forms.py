@@ -104,7 +104,8 @@ def _joins_clauses(place: Neighbours) -> bool:
     """Whether "that" is "he said that the ...", and not "that one"."""
     before, after = place.before(), place.after()
     behind_word = before not in {"", *MARKS} and before not in _NOT_BEFORE_CLAUSE and before not in PREPOSITIONS
-    return behind_word and (after in _CONJUNCTION_NEXT or is_plural(after))
+    subject = after.partition("'")[0]  # he's, they'd
+    return behind_word and (subject in _CONJUNCTION_NEXT or is_plural(after))
 
 
 def _stands_alone(place: Neighbours) -> bool:

@@ -117,8 +117,9 @@ def main(config: Config) -> Path:
         lexicon = write_voice_lexicon(path, entries, model, **facts)
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
         if held_out:
+            pronouncer = Pronouncer(lexicon)
             for how, known in (("", dictionary), (", with stress", stressed)):
-                print(f"held out, as a voice says them{how}: {measure_voice(Pronouncer(lexicon), known, held_out)}")
+                print(f"held out, as a voice says them{how}: {measure_voice(pronouncer, known, held_out)}")
     return folder
 
 
