@@ -38,6 +38,7 @@ texts, cpu = [], 0.0
 for path in json.load(open(sys.argv[1])):
     samples = open(path, "rb").read()
     start = time.process_time()
+    decoder.reinit_feat()  # else what it heard before decides what it hears now
     decoder.start_utt()
     decoder.process_raw(samples, full_utt=True)
     decoder.end_utt()

@@ -26,6 +26,7 @@ COMMANDS = {
     "activity": "Find where somebody speaks.",
     "align": "Find when each word of a text is spoken.",
     "evaluate": "Measure word errors on test sets.",
+    "evaluate voice": "Judge a voice against recordings.",
     "prepare": "Read a corpus into manifests.",
     "synthesize": "Make training speech from text.",
     "recode": "Copy training speech as MP3s of low rates.",
@@ -46,6 +47,8 @@ class _Commands(TyperGroup):
     """Commands that are imported when they run, and errors that are a line instead of a traceback."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if " ".join(args[:2]) in COMMANDS:
+            args = [" ".join(args[:2]), *args[2:]]
         name, command, rest = super().resolve_command(ctx, args)
         return name, command and load_command(str(name)), rest
 
@@ -88,6 +91,7 @@ def load_command(name: str) -> Any:
 
     A module with several commands holds them in `app`, whose callback is the function of that name.
     """
+    name = name.replace(" ", "_")
     module = importlib.import_module(f"vivavoce.cli.{name}")
     app = getattr(module, "app", None)
     if app is None:
