@@ -49,7 +49,7 @@ WORDS = {
     "aaa": "triple A", "ieee": "I triple E", "uefa": "you efa", "wifi": "wifi", "phd": "P H D", "ios": "I O S",
     "noaa": "noah", "ww": "World War", "wwi": "World War one", "wwii": "World War two",
     "saas": "sass", "oauth": "oh auth", "nyse": "N Y S E", "esq": "esquire",
-    "html": "H T M L", "ipad": "I pad", "iphone": "I phone", "ebay": "E bay",
+    "html": "H T M L", "ipad": "I pad", "iphone": "I phone", "ctrl": "control", "ebay": "E bay",
 }  # fmt: skip
 """Said as these words, whatever their letters suggest."""
 _ACRONYMS = frozenset(

@@ -33,7 +33,7 @@ from vivavoce.text.spoken_units import say_bare_units, say_measures
 _PIECE = 1024  # characters that are read at once: rules look no further than a sentence
 _LONG_DIGITS = re.compile(r"\d{34,}")
 _SENTENCE_END = re.compile(r"(\w[\w']+)[.?!][\"')]* (?=[\"'(]?[A-Z])")
-_LETTER_OF_CODE = re.compile(r"(?<![A-Za-z])(?=A-?\d)")
+_LETTER_OF_CODE = re.compile(r"(?<![A-Za-z])(?=A-?\d)|(?<=\d)(?=[aA](?![\w.']))")
 _DIGIT = re.compile(r"\d")
 _ELLIPSIS = re.compile(r"\.(?: ?\.)+")
 _DOT_BEFORE_MARK = re.compile(r"(?<![.\s])\.(?=[,;:])")  # an abbreviation's: "etc., and"

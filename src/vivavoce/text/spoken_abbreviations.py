@@ -286,6 +286,8 @@ RULES = (
     rewrite(r"(?<![\w.])St(?:\.|\b)(?!')", _saint, ("St",)),
     rewrite(r"(?<![\w.])Sts\.(?= [A-Z])", "Saints", ("Sts",)),
     rewrite(r"(?<![\w.])Ste\.(?= [A-Z])", "Saint", ("Ste.",)),
+    rewrite(r"(?<![\w.])b\. ?(?=\d{4}(?!\w))", "born ", ("b.",)),
+    rewrite(r"(?<![\w.])d\. ?(?=\d{4}(?!\w))", "died ", ("d.",)),
     rewrite(r"(?<=\d )est\.(?!\w)", _dotted("estimated"), ("est.",)),
     rewrite(r"(?<=\d )pp\.(?!\w)", _dotted("pages"), ("pp.",)),
     rewrite(r"(?<![\w.])Lt\. Col\.", "Lieutenant Colonel", ("Lt. Col",)),

@@ -12,8 +12,8 @@ import re
 from vivavoce.text.numbers import UNITS, cardinal, clock_time, decade, ordinal, year
 from vivavoce.text.rewriting import Match, apply, rewrite
 from vivavoce.text.sentence_ends import stop
+from vivavoce.text.spoken_numbers import MONTHS
 
-MONTHS = "January February March April May June July August September October November December".split()
 _MONTH = f"(?:{'|'.join(MONTHS)}|{'|'.join(MONTHS).upper()})"
 _DAY = r"(?:[12]\d|3[01]|0?[1-9])"
 _ORD = r"(?:st|nd|rd|th)?"
@@ -170,6 +170,7 @@ _ALONE = r"(?<![\w.,:/-])"
 _TO_DAY = rf"(?: ?(?:-|to|through) ?(?P<last>{_DAY}){_ORD})?"
 _TWELVE = r"(?P<hour>1[0-2]|0?[1-9])"
 RULES = (
+    rewrite(r"(?<![\w.-])('?(?:\d\d)?\d0'?s) ?- ?(?='?(?:\d\d)?\d0s(?![\w-]))", lambda m: f"{m[1]} to ", "-"),
     rewrite(
         r"(?<![\w/.-])(?P<year>\d{4})([-/])(?P<month>\d{1,2})\2(?P<day>\d{1,2})"
         r"(?:[T ](?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)(?::\d{2}(?:\.\d{1,9})?)?(?P<zone>Z|\+00:?00)?)?"

@@ -116,6 +116,7 @@ _PER = (
 )
 _MINUS = r"(?P<minus>(?<![\w)])-)?"
 RULES = (
+    rewrite(r"(?<![\w.,])\d{1,2}(?:,\d{2}){1,6},\d{3}(?![\d,])", lambda m: m[0].replace(",", ""), ","),  # lakhs
     rewrite(r"(?<![\w.,])(\d{1,3}(?:\.\d{3}){0,5}),(\d{2})(?=\s?€)", lambda m: f"{m[1].replace('.', '')}.{m[2]}", "€"),
     rewrite(r"~ ?(?=[$£€]?\.?\d)", "about ", "~"),
     rewrite(

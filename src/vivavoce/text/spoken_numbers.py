@@ -38,6 +38,7 @@ _STREETS = (
     "Street Avenue Road Boulevard Drive Lane Court Place Terrace Square Parkway Highway Way Broadway Crescent Close"
 ).split()
 _PAIRED = {"24/7", "9/11", "7/11", "50/50", "20/20"}
+MONTHS = "January February March April May June July August September October November December".split()
 _DATED = frozenset("on by since until from dated due before after".split())
 _ERA = re.compile(r" ?(?:AD|BC|CE|BCE|A D|B C|C E|B C E)\b")
 _IN_THE_YEAR = re.compile(r"\b(?:[Ii]n|year) \Z")
@@ -99,6 +100,14 @@ def _range(match: Match) -> str | None:
     return f"{match['first']} to {match['second']}"  # still digits, for the rules that follow
 
 
+def _days(match: Match) -> str | None:
+    """`1/5-1/9` are two days, where they can be."""
+    first, day, last, last_day = (int(match[group]) for group in (1, 2, 3, 4))
+    if not (1 <= first <= 12 and 1 <= last <= 12 and 1 <= day <= 31 and 1 <= last_day <= 31):
+        return None
+    return f"{_month_and_day(first, day)} to {_month_and_day(last, last_day)}"
+
+
 def _fraction(match: Match) -> str:
     top, bottom = match["top"], match["bottom"]
     before, after = match.string[max(0, match.start() - 20) : match.start()], match.string[match.end() :][:12]
@@ -125,12 +134,17 @@ def _ratio(text: str, top: int, bottom: int, before: str, after: str) -> str | N
         if re.match(r"[ -]stars?\b| points?\b", after) or _RATED.search(before) or (bottom > 5 and not part_of):
             return f"{cardinal(top)} out of {cardinal(bottom)}"
     word = re.search(r"([A-Za-z]+),? \Z", before)
+    if 1 <= top <= 12 and 13 <= bottom <= 31 and bottom not in (16, 20, 24, 25):  # what is never a fraction
+        return _month_and_day(top, bottom)
     if word and (word[1] in _DATED or word[1].endswith("day")) and 1 <= top <= 12 and 1 <= bottom <= 31:
-        months = "January February March April May June July August September October November December".split()
-        return f"{months[top - 1]} {ordinal(bottom)}"
+        return _month_and_day(top, bottom)
     if 1000 <= top <= 2099 and bottom < 100:
         return f"{year(top)} {'oh ' if bottom < 10 else ''}{cardinal(bottom)}"
     return None
+
+
+def _month_and_day(month: int, day: int) -> str:
+    return f"{MONTHS[month - 1]} {ordinal(day)}"
 
 
 def _plain_words(text: str) -> str:
@@ -213,6 +227,9 @@ RANGES = (
     ),
     rewrite(r"(?<=GMT|UTC)([+-])(?=\d)", lambda m: " plus " if m[1] == "+" else " minus ", "+-"),
     rewrite(r"(?<=\d)_(?=\d{3})", ","),
+    rewrite(r"(?<![\w-])(\d{1,4}(?:st|nd|rd|th))-(?=\d{1,4}(?:st|nd|rd|th)(?![\w-]))", lambda m: f"{m[1]} to ", "-"),
+    rewrite(r"(?<![\w/.-])(\d{1,2})/(\d{1,2})-(\d{1,2})/(\d{1,2})(?![\w/]|-\d)", _days, "/"),
+    rewrite(r"(?<![\w-])([A-Z]{1,3})(\d{1,4})-(\1\d{1,4})(?![\w-])", lambda m: f"{m[1]}{m[2]} to {m[3]}", "-"),
     rewrite(rf"{_START}(\d{{1,3}}(?: \d{{3}}){{2,6}})(?![\w.]|,\d)", lambda m: m[1].replace(" ", ",")),
     rewrite(rf"{_START}(\d{{1,3}}) 000(?![\d.,])", lambda m: m[1] + ",000"),
     rewrite(
@@ -243,6 +260,11 @@ NUMBERS = (
         _code,
     ),
     rewrite(
+        r"(?P<before>\b(?:at|to) )(?P<number>\d{3,4})(?= (?:North|South|East|West) [A-Z])",
+        _code,
+        ("North", "South", "st "),
+    ),
+    rewrite(
         rf"(?P<before>\b(?:{_SPELLED})(?: is| number|:)? )(?P<number>\d{{2,12}})(?![\w,.-]\d)",
         lambda m: m["before"] + digits(m["number"]),
     ),
@@ -250,7 +272,7 @@ NUMBERS = (
         rf"(?P<before>\b(?:{_DIALLED}) )(?P<number>\d{{3,5}})(?![\w-]|[.,]\d)",
         lambda m: m["before"] + digits(m["number"]),
     ),
-    rewrite(r"(?<![\w$.,-])911(?![\w,-]|\.\d)", "nine one one", "9"),
+    rewrite(r"(?<![\w$.,-])911(?!\w|[,.-]\d)", "nine one one", "9"),
     rewrite(rf"(?P<before>\b(?:{'|'.join(_CODED)}|post office box) )(?P<number>\d{{3,6}})(?!\w|[.,]\d)", _code),
     rewrite(
         rf"{_START}(?:(?P<whole>\d{{1,9}})[ -])?(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})"

@@ -34,6 +34,7 @@ _DIGIT_SPACE = re.compile("(?<=[0-9])[\u00a0\u2009\u202f\u2007'](?=[0-9]{3}(?![0
 _PARAGRAPH = re.compile(r"[^\S\n]*\n(?:[^\S\n]*\n)+[^\S\n]*")
 _BREAKS = re.compile("\r\n?|[\u2028\x0b\x0c\x85]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
+_EMOTICON = re.compile(r"(?<!\S)(?:<3+|[:;]-?[()DPp])(?![^\s.,!?])")
 _SPACES = re.compile(r"\s+")
 _UNIT_BEFORE_POWER = re.compile(r"(?:[0-9)]|(?<![A-Za-z])(?:[A-Za-z]|[kcdmnuμ]m|ft|in|mi|yd|sec))\Z")
 
@@ -63,6 +64,8 @@ def fold_for_reading(text: str) -> str:
     if "\n" in text or "\r" in text or "\u2029" in text:
         text = _BREAKS.sub("\n", text).replace("\u2029", "\n\n")
         text = _PARAGRAPH.sub(_end_of_paragraph, text)
+    if "<3" in text or ":" in text or ";" in text:
+        text = _EMOTICON.sub(" ", text)
     return _SPACES.sub(" ", text).strip()
 
 
@@ -90,7 +93,8 @@ RULES = (
         "&",
     ),
     rewrite(r"(?<![\w/])(w/o|c/o|b/c|n/a)(?![\w/])", lambda m: _PER_WORD[m[1].lower()], "/", re.IGNORECASE),
-    rewrite(r"(?<![\w/])w/\s?(?=[A-Za-z])", "with ", "/"),
+    rewrite(r"(?<![\w/])w/\s?(?=[A-Za-z]{2})", "with ", "/"),
+    rewrite(r"(?<![\w-])A-([D-Z])(?![\w'-])", lambda m: f"A to {m[1]}", "-"),
     rewrite(r"(?<!\w)C\+\+(?!\w)", "C plus plus", "+"),
     rewrite(r"(?<!\w)([CFAGDE])#(?!\w)", lambda m: f"{m[1]} sharp", "#"),
     rewrite(r"</?[A-Za-z][^<>]{0,200}>", " ", "<"),

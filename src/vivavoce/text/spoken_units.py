@@ -144,7 +144,8 @@ def _inches(match: Match) -> str | None:
     said = say_fraction(number) if "/" in number else say_number(number)
     if said is None:
         return None
-    return f"{said} {'inch' if number == '1' or attributive(match) else 'inches'}"
+    one = number == "1" or ("/" in number and " " not in number and "-" not in number)
+    return f"{said} {'inch' if one or attributive(match) else 'inches'}"
 
 
 def _place(match: Match) -> str:
