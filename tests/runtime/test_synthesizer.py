@@ -41,7 +41,7 @@ def test_a_text_is_its_sentences_one_after_another(synthesizer: Synthesizer) -> 
 
 
 def test_chunks_of_a_sentence_are_its_mel_through_the_vocoder(synthesizer: Synthesizer) -> None:
-    (sentence,) = synthesizer.planner.plan("The quick brown fox jumps over the lazy dog and the cat", Style(rate=0.3))
+    (sentence,) = synthesizer.planner.plan("The quick brown fox jumps over the lazy dog " * 4, Style(rate=0.3))
     mel, durations = synthesizer.mel(sentence)
     assert durations.sum() == len(mel) > 250, "several chunks are wanted"
     chunks = np.concatenate(list(synthesizer.say(sentence)))
@@ -76,7 +76,9 @@ def test_volume_of_ssml_acts_where_it_is_asked_for(synthesizer: Synthesizer) -> 
     softer = synthesizer.speak('<speak><prosody volume="-20dB">The dog</prosody></speak>', Style(ssml=True))
     assert len(plain) == len(silent) == len(softer)
     assert np.abs(silent).max() == 0.0
-    assert np.allclose(softer, 0.1 * plain, atol=0.02)
+    straight = np.abs(plain) < 0.6  # louder samples are bent
+    assert np.allclose(softer[straight], 0.1 * plain[straight], atol=1e-4)
+    assert np.abs(softer).max() < 0.2
 
 
 def test_nothing_to_say(synthesizer: Synthesizer) -> None:

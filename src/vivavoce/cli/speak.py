@@ -117,9 +117,9 @@ def _put(pieces: Iterator[NDArray[Any]], output: Path | None, play: bool, sample
 
         def written() -> Iterator[NDArray[Any]]:
             for piece in pieces:
-                write(resampler.accept(piece))
+                write(resampler.accept(piece).clip(-1.0, 1.0))  # another rate's samples may lie above all of these
                 yield piece
-            write(resampler.finish())
+            write(resampler.finish().clip(-1.0, 1.0))
 
         if play:
             play_blocks(written(), sample_rate)

@@ -15,7 +15,7 @@ from typing import Any
 
 from vivavoce import __version__
 from vivavoce.decoding.g2p import G2p
-from vivavoce.decoding.voice_lexicon import write_voice_lexicon
+from vivavoce.decoding.voice_lexicon import usual_entries, write_voice_lexicon
 from vivavoce.dsp.feature_config import FeatureConfig
 from vivavoce.dsp.loudness import LoudnessMeter
 from vivavoce.errors import ConfigError, ModelError
@@ -89,9 +89,8 @@ def write_voice(
         "acoustic": write_acoustic(acoustic, folder / "acoustic.onnx", int8=settings.int8),
         "vocoder": {**asdict(export_vocoder(vocoder, folder / "vocoder.onnx", precision)), "precision": precision},
     }
-    entries = PronouncingDictionary.load(dictionary, stress=True)
-    pairs = ((word, phones) for word in entries for phones in entries.pronounce(word))
-    write_voice_lexicon(folder / "words.lexicon", pairs, G2p.load(guesser))
+    entries = usual_entries(PronouncingDictionary.load(dictionary, stress=True))
+    write_voice_lexicon(folder / "words.lexicon", entries, G2p.load(guesser))
     files = {"acoustic": "acoustic.onnx", "vocoder": "vocoder.onnx", "lexicon": "words.lexicon"}
     facts: dict[str, Any] = {
         "format": FORMAT,
