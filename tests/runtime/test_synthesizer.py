@@ -47,9 +47,10 @@ def test_chunks_of_a_sentence_are_its_mel_through_the_vocoder(synthesizer: Synth
     chunks = np.concatenate(list(synthesizer.say(sentence)))
     whole = synthesizer.vocode(mel)
     inside = slice(1000, len(whole) - 1000)  # without the fades
-    gain = np.dot(chunks[inside], whole[inside]) / np.dot(whole[inside], whole[inside])
-    quiet = np.abs(gain * whole[inside]) < 0.6  # louder samples are bent
-    assert np.allclose(chunks[: len(whole)][inside][quiet], gain * whole[inside][quiet], atol=1e-3)
+    spoken, copied = chunks[: len(whole)][inside], whole[inside]
+    straight = np.abs(spoken) < 0.6  # louder samples are bent
+    gain = np.dot(spoken[straight], copied[straight]) / np.dot(copied[straight], copied[straight])
+    assert np.abs(spoken - gain * copied)[straight].max() < 2e-3
 
 
 def test_every_stretch_begins_and_ends_without_a_click(synthesizer: Synthesizer) -> None:
