@@ -43,7 +43,7 @@ def test_text_from_standard_input(viva: Viva, tiny_voice: Path, tmp_path: Path) 
 def test_phones_are_printed(viva: Viva, tiny_voice: Path) -> None:
     done = viva("speak", "Hello, {K AE1 T}!", "--bundle", tiny_voice, "--phones")
     assert done.code == 0
-    assert done.out.split() == "<break> HH AH0 L OW1 , K AE1 T ! <break>".split()
+    assert done.out.split() == ["<break>", "HH", "AH0", "L", "OW1", ",", "K", "AE1", "T", "!", "<break>"]
 
 
 def test_what_cannot_be_read_is_told(viva: Viva, tiny_voice: Path, tmp_path: Path) -> None:

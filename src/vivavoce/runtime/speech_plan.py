@@ -106,7 +106,8 @@ class Planner:
         Raises:
             TextError: nothing of the text can be said, or its SSML is not valid.
         """
-        said, unread = False, dict.fromkeys(())
+        said = False
+        unread: dict[str, None] = {}
         for segments in self._groups(text, style.ssml):
             sentence = self._sentence(segments, style)
             said = said or bool(len(sentence.tokens))

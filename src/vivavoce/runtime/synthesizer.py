@@ -2,14 +2,15 @@
 
 A sentence is planned (`runtime.speech_plan`: words to tokens, with rate, pitch and volume of each), its mel is made in
 one call, and the vocoder turns that into samples in chunks: the first come while the rest of the sentence is still
-being computed, and of a book no more than a sentence is ever held. Nothing is drawn at random: the same text and settings
-give the same samples, and `stream` the same as `speak`.
+being computed, and of a book no more than a sentence is ever held. Nothing is drawn at random: the same text and
+settings give the same samples, and `stream` the same as `speak`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,10 +109,11 @@ class Synthesizer:
 
     def mel(self, sentence: Sentence) -> tuple[Array, NDArray[np.int64]]:
         """(T, 80) log-mel of a sentence, and the (U,) frames of each of its tokens, which sum to T."""
-        values = (sentence.tokens, sentence.duration_scale, sentence.pitch_shift, np.zeros_like(sentence.pitch_shift))
-        mel, durations = self._acoustic.run(
-            list(OUTPUTS), {name: value[None] for name, value in zip(INPUTS, values, strict=True)}
-        )
+        values: tuple[NDArray[Any], ...] = (
+            sentence.tokens, sentence.duration_scale, sentence.pitch_shift, np.zeros_like(sentence.pitch_shift)
+        )  # fmt: skip
+        inputs = {name: value[None] for name, value in zip(INPUTS, values, strict=True)}
+        mel, durations = self._acoustic.run(list(OUTPUTS), inputs)
         return mel[0], durations[0]
 
     def vocode(self, log_mel: Array) -> Array:
