@@ -14,7 +14,6 @@ from vivavoce.dsp.mu_law import mu_law_encode
 from vivavoce.dsp.sample_draws import LOGISTICS, MIN_LOG_SCALE, MU_LAW, draw_logistics, draw_samples
 from vivavoce.errors import AudioError, ConfigError
 from vivavoce.models.wavenet import (
-    GatedLayer,
     WaveNet,
     WaveNetDims,
     logistic_log_prob,
@@ -68,7 +67,7 @@ def test_an_impulse_reaches_as_far_as_the_dims_say(dims: WaveNetDims) -> None:
     place = 20
     changed = samples.clone()
     changed[0, place] = 3 if dims.output == MU_LAW else 0.9
-    difference = (net(changed, mel)[0] - before).abs().amax(dim=0)
+    difference = (net(changed, mel)[0] - before).abs().amax(dim=1)
     reached = torch.nonzero(difference > 0).flatten()
     assert difference[: place + 1].max() == 0.0  # neither what was before nor the sample itself
     assert reached[0] == place + 1
@@ -82,33 +81,36 @@ def test_the_mel_reaches_its_own_samples(dims: WaveNetDims) -> None:
     net, (_, mel) = network(dims), inputs(dims, 1, 16)
     changed = mel.clone()
     changed[0, 8] += 2.0
-    upsampled = (net.upsample(changed) - net.upsample(mel)).abs().amax(dim=1)[0]
+    upsampled = (net.upsample(changed) - net.upsample(mel)).abs().amax(dim=2)[0]
     reached = torch.nonzero(upsampled > 1e-7).flatten() * dims.hold
     assert reached[0] <= 8 * 16 - 8
     assert reached[-1] >= 8 * 16 + 8
     assert reached[0] >= (8 - 4) * 16
     assert reached[-1] < (8 + 5) * 16
-    assert net.upsample(mel).shape == (1, 6, 16 * 16 // dims.hold)
+    assert net.upsample(mel).shape == (1, 16 * 16 // dims.hold, 6)
 
 
 @torch.inference_mode()
-def test_a_layer_is_the_papers_equation() -> None:
-    """z = tanh(W_f * x + V_f * c) sigmoid(W_g * x + V_g * c), sample by sample in NumPy."""
-    torch.manual_seed(3)
+def test_forward_is_the_papers_equations() -> None:
+    """z = tanh(W_f * x + V_f c) sigmoid(W_g * x + V_g c), residual and skip, layer by layer and sample by sample."""
     dims = OUTPUTS[MU_LAW]
-    layer = GatedLayer(dims, 4).double()
-    x, condition = torch.randn(1, 8, 24).double(), torch.randn(1, 16, 12).double()
-    onward, skipped = layer(x, condition)
-    taps, bias = layer.taps.weight.numpy(), layer.taps.bias.numpy()
-    out, out_bias = layer.out.weight.numpy()[:, :, 0], layer.out.bias.numpy()
-    for n in range(24):
-        now = x.numpy()[0, :, n]
-        past = x.numpy()[0, :, n - 4] if n >= 4 else np.zeros(8)
-        gates = taps[:, :, 0] @ past + taps[:, :, 1] @ now + bias + condition.numpy()[0, :, n // 2]
-        z = np.tanh(gates[:8]) / (1 + np.exp(-gates[8:]))
-        answer = out @ z + out_bias
-        np.testing.assert_allclose(onward[0, :, n], now + answer[:8], atol=1e-12)
-        np.testing.assert_allclose(skipped[0, :, n], answer[8:], atol=1e-12)
+    net, (samples, mel) = network(dims, 3).double(), inputs(dims, 1, 2)
+    conditions = net.conditions(net.upsample(mel.double()))[0].numpy()  # (N / hold, L, 2 C)
+    p = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    before = np.concatenate([[128], samples[0].numpy()[:-1]])
+    x, total = p["front.weight"][before], 0.0  # (N, C)
+    for number, dilation in enumerate((1, 2, 4, 1, 2, 4)):
+        weight, bias = p[f"layers.{number}.taps.weight"], p[f"layers.{number}.taps.bias"]
+        out, out_bias = p[f"layers.{number}.out.weight"], p[f"layers.{number}.out.bias"]
+        answers = []
+        for n in range(32):
+            past = x[n - dilation] if n >= dilation else np.zeros(8)
+            gates = weight[:, :8] @ past + weight[:, 8:] @ x[n] + bias + conditions[n // dims.hold, number]
+            answers.append(out @ (np.tanh(gates[:8]) / (1 + np.exp(-gates[8:]))) + out_bias)
+        x, total = x + np.stack(answers)[:, :8], total + np.stack(answers)[:, 8:]
+    seen = np.maximum(total / np.sqrt(6), 0)
+    seen = np.maximum(seen @ p["first.weight"].T + p["first.bias"], 0)
+    np.testing.assert_allclose(net(samples, mel.double())[0], seen @ p["last.weight"].T + p["last.bias"], atol=1e-10)
 
 
 @torch.inference_mode()
@@ -125,7 +127,7 @@ def generate_slowly(net: WaveNet, mel: torch.Tensor, rng: np.random.Generator) -
     total = mel.shape[1] * d.hop_length
     samples = torch.full((1, total), silence(d), dtype=torch.int64 if d.output == MU_LAW else torch.float32)
     for number in range(total):
-        answer = net(samples, mel)[0, :, number : number + 1].T.numpy()
+        answer = net(samples, mel)[:, number].numpy()
         drawn = draw_samples(answer, [rng], d.output, d.levels)
         samples[0, number] = torch.from_numpy(drawn)[0]
     return to_waveform(samples.numpy(), d)[0]
@@ -157,11 +159,11 @@ def test_generation_of_one_is_that_of_many(dims: WaveNetDims) -> None:
 @pytest.mark.parametrize("levels", [2, 16, 256])
 def test_the_mixture_sums_to_one_over_all_levels(levels: int) -> None:
     generator = torch.Generator().manual_seed(1)
-    parameters = torch.randn(1, 12, 1, generator=generator, dtype=torch.float64)
-    parameters[0, 4:8] *= 0.7  # means within and beyond the range
-    parameters[0, 8:] = torch.tensor([-8.0, -4.0, -1.0, 2.0])[:, None]  # from a tenth of a level to all of them
+    parameters = torch.randn(12, generator=generator, dtype=torch.float64)
+    parameters[4:8] *= 0.7  # means within and beyond the range
+    parameters[8:] = torch.tensor([-8.0, -4.0, -1.0, 2.0])  # from a tenth of a level to all of them
     grid = torch.linspace(-1, 1, levels, dtype=torch.float64)[None]
-    probs = logistic_log_prob(parameters.expand(-1, -1, levels), grid, levels).exp()
+    probs = logistic_log_prob(parameters.expand(1, levels, -1), grid, levels).exp()
     assert float(probs.sum()) == pytest.approx(1.0, abs=1e-9)
     assert (probs >= 0).all()
 
@@ -181,19 +183,19 @@ def test_the_mixture_is_the_papers_equation() -> None:
         upper = sigma((x + half - means) / np.exp(log_scales)) if code < 255 else np.ones(3)
         lower = sigma((x - half - means) / np.exp(log_scales)) if code > 0 else np.zeros(3)
         expected = math.log((weights * (upper - lower)).sum())
-        parameters = torch.from_numpy(np.concatenate([logits, means, log_scales]))[None, :, None]
+        parameters = torch.from_numpy(np.concatenate([logits, means, log_scales]))[None, None]
         found = logistic_log_prob(parameters, torch.tensor([[x]], dtype=torch.float64), levels)
         assert float(found) == pytest.approx(expected, abs=1e-9)
 
 
 def test_far_from_every_mean_the_gradient_still_leads_home() -> None:
-    parameters = torch.tensor([0.0, 0.9, -7.0]).view(1, 3, 1).requires_grad_()
+    parameters = torch.tensor([0.0, 0.9, -7.0]).view(1, 1, 3).requires_grad_()
     loss = -logistic_log_prob(parameters, torch.tensor([[-0.9]]), 65536).mean()
     assert 1000 < loss.item() < 5000  # 1.8 / e^-7
     loss.backward()
     assert torch.isfinite(parameters.grad).all()
-    assert parameters.grad[0, 1, 0] > 100
-    narrow = torch.tensor([0.0, 0.0, -50.0]).view(1, 3, 1)
+    assert parameters.grad[0, 0, 1] > 100
+    narrow = torch.tensor([0.0, 0.0, -50.0]).view(1, 1, 3)
     on_the_mean = logistic_log_prob(narrow, torch.zeros(1, 1), 65536)
     assert torch.isfinite(on_the_mean).all()
     assert MIN_LOG_SCALE > -50
@@ -205,7 +207,7 @@ def test_drawn_samples_follow_the_mixture() -> None:
     samples = draw_logistics(answers, rng.random((20000, 2)), 65536)
     grid = np.linspace(-1, 1, 65536)
     log_probs = logistic_log_prob(
-        torch.from_numpy(answers[:1, :, None]).double().expand(-1, -1, 65536), torch.from_numpy(grid)[None], 65536
+        torch.from_numpy(answers[:1, None]).double().expand(-1, 65536, -1), torch.from_numpy(grid)[None], 65536
     )
     expected = log_probs[0].exp().numpy()
     edges = np.linspace(-1, 1, 9)
@@ -238,9 +240,9 @@ def test_one_batch_is_learned(output: str) -> None:
 
 def test_the_loss_is_the_cross_entropy_of_what_counts() -> None:
     dims = OUTPUTS[MU_LAW]
-    answers, samples = torch.randn(2, 256, 9), torch.randint(0, 256, (2, 9))
-    log_probs = F.log_softmax(answers, dim=1)
-    total = sum(float(log_probs[b, samples[b, n], n]) for b in range(2) for n in range(3, 9))
+    answers, samples = torch.randn(2, 9, 256), torch.randint(0, 256, (2, 9))
+    log_probs = F.log_softmax(answers, dim=2)
+    total = sum(float(log_probs[b, n, samples[b, n]]) for b in range(2) for n in range(3, 9))
     assert float(wavenet_loss(answers, samples, dims, 3)) == pytest.approx(-total / 12, rel=1e-5)
 
 

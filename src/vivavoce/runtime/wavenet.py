@@ -93,7 +93,7 @@ class WaveNetVocoder:
             )
         if not np.isfinite(frames).all():
             raise AudioError("log_mel holds NaN or infinite values; look at the acoustic model that made it.")
-        upsampled = self._upsample.run(None, {"log_mel": frames[None]})[0]  # (1, K, T hop / hold)
+        upsampled = self._upsample.run(None, {"log_mel": frames[None]})[0]  # (1, T hop / hold, K)
         rings, draws = Rings(s.dilations, 1, s.channels), [np.random.default_rng(seed)]
         discrete = s.output == MU_LAW
         previous: NDArray[Any] = np.array([s.levels // 2]) if discrete else np.zeros(1, np.float32)
@@ -102,7 +102,7 @@ class WaveNetVocoder:
             place = number // s.hold
             if number % s.hold == 0:
                 if place % _AT_ONCE == 0:
-                    piece = upsampled[:, :, place : place + _AT_ONCE]
+                    piece = upsampled[:, place : place + _AT_ONCE]
                     conditions = self._condition.run(None, {"upsampled": piece})[0]  # (1, n, L, 2 C)
                 here = np.ascontiguousarray(conditions[:, place % _AT_ONCE])
             values = {"previous": previous, "conditions": here, "past": rings.past(number)}
