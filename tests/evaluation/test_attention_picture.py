@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vivavoce.errors import ConfigError
-from vivavoce.evaluation.attention_picture import attention_picture, write_attention_picture
+from vivavoce.evaluation.attention_picture import attention_picture, write_picture
 
 TOKENS = ["<break>", *["AH0"] * 18, "<break>"]
 
@@ -33,8 +33,8 @@ def test_a_diagonal_rises_from_left_to_right() -> None:
 
 
 def test_the_file_is_a_png(tmp_path: Path) -> None:
-    path = write_attention_picture(tmp_path / "new" / "a.png", np.eye(20), TOKENS, 0.05)
+    path = write_picture(tmp_path / "new" / "a.png", attention_picture(np.eye(20), TOKENS, 0.05))
     assert path.read_bytes().startswith(b"\x89PNG")
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
-        write_attention_picture(tmp_path / "file" / "a.png", np.eye(20), TOKENS, 0.05)
+        write_picture(tmp_path / "file" / "a.png", np.zeros((2, 2, 3), np.uint8))

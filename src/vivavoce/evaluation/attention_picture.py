@@ -49,15 +49,12 @@ def attention_picture(
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def write_attention_picture(
-    path: str | Path, weights: NDArray[Any], tokens: Sequence[str], seconds_per_step: float, title: str = ""
-) -> Path:
-    """The same as a PNG file.
+def write_picture(path: str | Path, pixels: NDArray[np.uint8]) -> Path:
+    """Write (height, width, 3) pixels as a PNG file, its folder made where there is none.
 
     Raises:
-        ConfigError: matplotlib is not installed, or the file cannot be written.
+        ConfigError: the file cannot be written.
     """
-    pixels = attention_picture(weights, tokens, seconds_per_step, title)
     from matplotlib.image import imsave
 
     try:

@@ -26,7 +26,7 @@ from vivavoce.data.voice_split import is_held_out
 from vivavoce.decoding.attention_check import check_attention
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ConfigError
-from vivavoce.evaluation.attention_picture import attention_picture, write_attention_picture
+from vivavoce.evaluation.attention_picture import attention_picture, write_picture
 from vivavoce.models.guided_attention import guided_attention_loss
 from vivavoce.models.tacotron2 import Spoken, Tacotron2, TacotronDims, tacotron_losses
 from vivavoce.recipes import fastpitch
@@ -70,7 +70,7 @@ class Config:
     dims: TacotronDims = SMALL
     features: FeatureConfig = field(default_factory=FeatureConfig.voice)
     trim: TrimRule = field(default_factory=TrimRule)
-    updates: int = 4000
+    updates: int = 2000
     batch_frames: int = 4800
     short_first: float = 0.5
     peak_rate: float = 1.5e-3
@@ -196,8 +196,9 @@ class Watch:
             faults = "; ".join(sorted({fault.kind for fault in reports[-1].faults})) or "no fault"
             title = f"held-out recording {number}, update {updates}, speaking freely: {faults}"
             path = self.folder.path / "attention" / f"step-{updates:08d}-{number:04d}.png"
-            write_attention_picture(path, weights, tokens, reduction / rate, title)
-            self._to_tensorboard(attention_picture(weights, tokens, reduction / rate, title), number, updates)
+            pixels = attention_picture(weights, tokens, reduction / rate, title)
+            self._to_tensorboard(pixels, number, updates)
+            write_picture(path, pixels)
         return {
             "spoken_without_fault": sum(report.ok for report in reports) / len(reports),
             "spoken_phones": round(sum(report.said for report in reports) / len(reports), 4),
