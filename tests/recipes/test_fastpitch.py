@@ -83,7 +83,7 @@ def test_from_recordings_to_a_checkpoint(config: Config) -> None:
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert {"watch_mel", "watch_duration", "watch_pitch", "watch_energy"} <= lines[-1].keys()
     # Every sound lasts, spaces last not, and together they are as long as the recording.
-    _, tokens = load_texts(config)
+    _, tokens = load_texts(config.manifests, config.lexicon)
     with np.load(folder / "durations.npz") as stored:
         durations = np.split(stored["durations"], np.cumsum([len(row) for row in tokens])[:-1])
     for row, lasts in zip(tokens, durations, strict=True):
@@ -99,7 +99,7 @@ def test_from_recordings_to_a_checkpoint(config: Config) -> None:
 def test_tokens_are_those_that_the_voice_is_given(config: Config) -> None:
     from vivavoce.text.voice_tokens import TOKENS
 
-    utterances, tokens = load_texts(config)
+    utterances, tokens = load_texts(config.manifests, config.lexicon)
     said = ["".join(f"{TOKENS[token]} " for token in row) for row in tokens]
     assert utterances[1].text == "My team, my time."
     assert said[1].startswith("<break> M AY")
@@ -120,7 +120,7 @@ def test_faults_name_their_remedy(config: Config, tmp_path: Path) -> None:
         main(replace(config, manifests=(), run=str(tmp_path)))
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(DataError):
-        load_texts(replace(config, manifests=(str(tmp_path / "empty.jsonl"),)))
+        load_texts((str(tmp_path / "empty.jsonl"),), config.lexicon)
     write_manifest(tmp_path / "dumb.jsonl", [Utterance("u", str(tmp_path / "u.wav"), "...", 1.0)])
     with pytest.raises(DataError, match="1 utterances have no words"):
-        load_texts(replace(config, manifests=(str(tmp_path / "dumb.jsonl"),)))
+        load_texts((str(tmp_path / "dumb.jsonl"),), config.lexicon)

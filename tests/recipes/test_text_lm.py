@@ -16,8 +16,9 @@ from vivavoce.data.unit_text import UnitText, read_unit_text
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.export.text_lm import load_text_lm
 from vivavoce.models.text_lm import TextLmDims
-from vivavoce.recipes.text_lm import ClockSchedule, Config, RowBatches, main, prepare
+from vivavoce.recipes.text_lm import Config, RowBatches, main, prepare
 from vivavoce.training.run_folder import load_checkpoint
+from vivavoce.training.schedule import ClockSchedule
 
 WORDS = ("to", "be", "or", "not", "question", "whether", "nobler", "suffer", "slings", "arrows")
 

@@ -39,7 +39,7 @@ def voice(
     if precision not in ("int8", "fp32"):
         raise ConfigError(f"precision is {precision!r}; expected int8 or fp32.")
     settings = VoiceSettings(name, licence, precision == "int8", loudness)
-    training = {"acoustic": training_of(acoustic), "vocoder": training_of(vocoder)}
+    training = {"acoustic": training_of(acoustic, "fastpitch"), "vocoder": training_of(vocoder, "vocos")}
     bundle = write_voice(load_fastpitch(acoustic), load_vocos(vocoder), dictionary, guesser, out, settings, training)
     print(f"wrote {out}", file=sys.stderr)
     typer.echo(json.dumps({"parity": bundle.facts["parity"], "loudness": bundle.facts["loudness"]}, indent=2))

@@ -218,6 +218,20 @@ def _with_kind(config: FeatureConfig | None, kind: str) -> FeatureConfig:
     return config if config.kind == kind else replace(config, kind=kind)
 
 
+def checked_log_mel(log_mel: NDArray[Any], n_mels: int, dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
+    """(T, F) of the type that is asked for, contiguous: frames to make a waveform of.
+
+    Raises:
+        AudioError: another shape, no frame, or values that are not finite.
+    """
+    frames = np.ascontiguousarray(log_mel, dtype=dtype)
+    if frames.ndim != 2 or frames.shape[1] != n_mels or not len(frames):
+        raise AudioError(f"log_mel has shape {frames.shape}; expected (T, {n_mels}), T at least 1.")
+    if not np.isfinite(frames).all():
+        raise AudioError("log_mel holds NaN or infinite values; look at the acoustic model that made it.")
+    return frames
+
+
 def checked(waveform: NDArray[Any]) -> Array:
     """(N,) float32, the waveform itself where it is that already.
 

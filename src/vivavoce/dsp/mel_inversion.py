@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.dsp.feature_config import FeatureConfig
+from vivavoce.dsp.features import checked_log_mel
 from vivavoce.dsp.griffin_lim import griffin_lim
 from vivavoce.dsp.mel import mel_filterbank
 from vivavoce.dsp.stft import StftConfig
-from vivavoce.errors import AudioError, ConfigError
+from vivavoce.errors import ConfigError
 
 
 def mel_to_waveform(
@@ -55,11 +56,7 @@ def mel_magnitudes(log_mel: NDArray[Any], config: FeatureConfig, iterations: int
         raise ConfigError("only plain log_mel features with natural logarithms can be turned back into magnitudes.")
     if config.padding == "none":
         raise ConfigError("frames that are not centred cannot be turned back into a waveform; set padding to reflect.")
-    frames = np.asarray(log_mel, dtype=np.float64)
-    if frames.ndim != 2 or frames.shape[1] != config.n_mels or not len(frames):
-        raise AudioError(f"log_mel has shape {frames.shape}; expected (T, {config.n_mels}), T at least 1.")
-    if not np.isfinite(frames).all():
-        raise AudioError("log_mel holds NaN or infinite values; look at the acoustic model that made it.")
+    frames = checked_log_mel(log_mel, config.n_mels, np.float64)
     filters = mel_filterbank(
         config.sample_rate,
         config.n_fft,

@@ -18,25 +18,24 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vivavoce.errors import ModelError
+from vivavoce.export.from_run import load_from_run
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.fastpitch import FastPitch, FastPitchDims
+from vivavoce.runtime.session import open_session
+from vivavoce.runtime.synthesizer import INPUTS, OUTPUTS
 from vivavoce.text.voice_tokens import BREAK, TOKENS
-from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 
-INPUTS = ("tokens", "duration_scale", "pitch_shift", "energy_shift")
-OUTPUTS = ("mel", "durations")
 _MOST_FRAMES = 1 << 20
 
 
@@ -75,21 +74,7 @@ def load_fastpitch(run: str | Path, averaged: bool = True) -> FastPitch:
     Raises:
         ModelError: there is no checkpoint, or the weights do not fit the configuration beside them.
     """
-    folder = Path(run)
-    checkpoints = RunFolder(folder, writes=False).checkpoints()
-    if not checkpoints or not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{folder} holds no checkpoint with its config.json; expected the folder of `viva train fastpitch`."
-        )
-    stated = json.loads((folder / "config.json").read_text(encoding="utf-8"))["dims"]
-    known = {field.name for field in fields(FastPitchDims)}
-    net = FastPitch(FastPitchDims(**{name: value for name, value in stated.items() if name in known})).eval()
-    tensors, _ = load_checkpoint(checkpoints[-1])
-    try:
-        net.load_state_dict(unpack("average" if averaged else "model", tensors))
-    except RuntimeError as error:
-        raise ModelError(f"{checkpoints[-1]} does not fit its config: {str(error).splitlines()[-1].strip()}") from None
-    return net
+    return load_from_run(run, "fastpitch", lambda dims: FastPitch(FastPitchDims(**dims)), averaged)
 
 
 def export_acoustic_onnx(net: FastPitch, path: str | Path) -> Path:
@@ -106,7 +91,7 @@ def export_acoustic_onnx(net: FastPitch, path: str | Path) -> Path:
 
 def compare_acoustic(net: FastPitch, path: str | Path, sentences: int = 8) -> AcousticParity:
     """Graph against torch on sentences of random tokens, of 3 to some hundred, at random rates and pitches."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_session(path)
     largest, total, values, other = 0.0, 0.0, 0, 0
     for number in range(sentences):
         inputs = _inputs(net, 3 + 4 * number * number, seed=number + 1)

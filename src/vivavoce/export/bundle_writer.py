@@ -11,15 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vivavoce import __version__
 from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ConfigError, ModelError
 from vivavoce.evaluation.recordings import audio_of
+from vivavoce.export.bundle_folder import by_people, heading, put_in_place
 from vivavoce.export.parity import Parity, compare
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import export_onnx
@@ -126,21 +125,16 @@ def write_bundle(
                 )
         facts["parity"]["word_error_rate"] = {name: round(value, 5) for name, value in results.items()}
         facts["parity"]["test_utterances"] = len(tests)
-        replaced = folder.with_name(folder.name + ".replaced")
         if folder.exists():
             _take_over(folder, chosen, facts)
         _seal(chosen, facts, settings.precision)
-        if folder.exists():
-            shutil.rmtree(replaced, ignore_errors=True)  # of an export that was killed right here
-            folder.rename(replaced)
-        chosen.rename(folder)
-        shutil.rmtree(replaced, ignore_errors=True)
+        put_in_place(chosen, folder)
     return facts
 
 
 def _take_over(old: Path, new: Path, facts: dict[str, Any]) -> None:
     """What an export does not make: the card, which people write, what is attached: models of text, lexicon, gate."""
-    kept = ["MODEL_CARD.md", *(path.name for path in old.glob("*LICENSE*"))]
+    kept = [path.name for path in by_people(old)]
     if (old / "bundle.json").is_file():
         before = json.loads((old / "bundle.json").read_text(encoding="utf-8"))
         for name in ("language_model", "lexicon", "second_pass"):
@@ -180,17 +174,8 @@ def _facts(
 ) -> dict[str, Any]:
     d = model.dims
     return {
-        "format": "vivavoce-bundle",
-        "format_version": 1,
-        "kind": "recognizer",
-        "name": settings.name,
-        "version": __version__,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
+        **heading("recognizer", settings.name, settings.licence, features),
         "language": settings.language,
-        "licence": settings.licence,
-        "card": "MODEL_CARD.md",
-        "sample_rate": features.sample_rate,
-        "features": features.to_dict(),
         "tokens": Alphabet.characters().to_dict(),
         "phones": Alphabet.phones().to_dict(),
         "model": {

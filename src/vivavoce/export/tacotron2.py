@@ -15,12 +15,9 @@ is the last. The bundle appears only when all three have been held to torch over
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +25,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vivavoce import __version__
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError
+from vivavoce.export.bundle_folder import heading, replacing
+from vivavoce.export.from_run import load_from_run
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.tacotron2 import AttentionState, DecoderState, Memory, Tacotron2, TacotronDims
 from vivavoce.runtime import tacotron2 as contract
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, digest, write_facts
+from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.text.voice_tokens import BREAK, TOKENS
-from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 
 MAX_ERROR = 1e-3  # of a log-mel value, over a sentence in which errors could add up from step to step
 
@@ -99,18 +96,7 @@ def load_tacotron(run: str | Path, averaged: bool = True) -> Tacotron2:
     Raises:
         ModelError: there is no checkpoint, or the weights do not fit the configuration beside them.
     """
-    folder = RunFolder(run, writes=False)
-    checkpoints = folder.checkpoints()
-    if not checkpoints:
-        raise ModelError(f"{run} holds no checkpoint; train one with `viva train tacotron2 --set run={run}`.")
-    tensors, _ = load_checkpoint(checkpoints[-1])
-    dims = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))["dims"]
-    try:
-        model = Tacotron2(TacotronDims(**dims)).eval()
-        model.load_state_dict(unpack("average" if averaged else "model", tensors))
-    except (RuntimeError, TypeError) as error:
-        raise ModelError(f"{checkpoints[-1]} does not fit {dims}: {str(error).splitlines()[-1].strip()}") from None
-    return model
+    return load_from_run(run, "tacotron2", lambda dims: Tacotron2(TacotronDims(**dims)), averaged)
 
 
 def export_graphs(model: Tacotron2, folder: str | Path) -> dict[str, Path]:
@@ -190,11 +176,7 @@ def write_tacotron_bundle(
             f"the model has {model.dims.n_tokens} tokens and {model.dims.n_mels} bins; voices have {len(TOKENS)} and "
             f"{features.num_features}."
         )
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
-        made = Path(work) / "bundle"
-        made.mkdir()
+    with replacing(folder) as made:
         facts = _facts(model, export_graphs(model, made), features, name, licence)
         write_facts(made, facts)
         parity = compare_tacotron(model, contract.TacotronModel(made))
@@ -204,9 +186,6 @@ def write_tacotron_bundle(
             )
         facts["parity"], facts["training"] = vars(parity), dict(training or {})
         write_facts(made, facts)
-        if folder.exists():
-            folder.rename(Path(work) / "replaced")
-        shutil.move(made, folder)
     return facts
 
 
@@ -225,15 +204,7 @@ def _facts(
         "prenet_dropout_per_mille": round(1000 * d.prenet_dropout),
     }
     return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "kind": contract.KIND,
-        "name": name,
-        "vivavoce_version": __version__,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "licence": licence,
-        "sample_rate": features.sample_rate,
-        "features": features.to_dict(),
+        **heading(contract.KIND, name, licence, features),
         "tokens": list(TOKENS),
         **files,
         "parameters": sum(p.numel() for p in model.parameters()),

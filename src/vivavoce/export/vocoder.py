@@ -5,7 +5,6 @@ from vivavoce.export.vocoder import export_run; export_run("runs/vocos", "vocode
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from vivavoce.errors import ModelError
+from vivavoce.export.from_run import load_from_run
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.vocos import Vocos, VocosDims
 from vivavoce.runtime.vocoder import CONTEXT, INPUTS, OUTPUTS, Vocoder
-from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 
 LARGEST_ERROR = 2e-3  # of a sample, graph against torch, of a waveform whose peak is about 1
 
@@ -57,18 +56,7 @@ def load_vocos(run: str | Path, averaged: bool = True) -> Vocos:
     Raises:
         ModelError: no checkpoint, or weights that do not fit the run's configuration.
     """
-    folder = RunFolder(run, writes=False)
-    checkpoints = folder.checkpoints()
-    if not checkpoints:
-        raise ModelError(f"{run} holds no checkpoint; train one with `viva train vocos --set run={run}`.")
-    tensors, _ = load_checkpoint(checkpoints[-1])
-    dims = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))["dims"]
-    try:
-        vocoder = Vocos(VocosDims(**dims)).eval()
-        vocoder.load_state_dict(unpack("vocoder", unpack("average" if averaged else "model", tensors)))
-    except (RuntimeError, TypeError) as error:
-        raise ModelError(f"{checkpoints[-1]} does not fit {dims}: {str(error).splitlines()[-1].strip()}") from None
-    return vocoder
+    return load_from_run(run, "vocos", lambda dims: Vocos(VocosDims(**dims)), averaged, part="vocoder")
 
 
 def export_vocoder(vocoder: Vocos, path: str | Path, precision: str = "fp32") -> VocoderParity:

@@ -6,30 +6,29 @@ the lexicon, the whole is run by the code that users run, and how loud it speaks
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vivavoce import __version__
 from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.voice_lexicon import usual_entries, write_voice_lexicon
 from vivavoce.dsp.feature_config import FeatureConfig
 from vivavoce.dsp.loudness import LoudnessMeter
-from vivavoce.errors import ConfigError, ModelError
+from vivavoce.errors import ConfigError
 from vivavoce.export.acoustic import write_acoustic
+from vivavoce.export.bundle_folder import heading
+from vivavoce.export.from_run import newest_checkpoint
 from vivavoce.export.vocoder import export_vocoder
 from vivavoce.models.fastpitch import FastPitch
 from vivavoce.models.vocos import Vocos
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, digest, write_facts
+from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.runtime.speech_plan import Style
 from vivavoce.runtime.synthesizer import Synthesizer
 from vivavoce.runtime.voice_bundle import KIND, VoiceBundle, load_voice_bundle
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.text.voice_tokens import TOKENS
-from vivavoce.training.run_folder import RunFolder, load_checkpoint
+from vivavoce.training.run_folder import load_checkpoint
 
 SENTENCES = (
     "The birch canoe slid on the smooth planks.",
@@ -93,16 +92,8 @@ def write_voice(
     write_voice_lexicon(folder / "words.lexicon", entries, G2p.load(guesser))
     files = {"acoustic": "acoustic.onnx", "vocoder": "vocoder.onnx", "lexicon": "words.lexicon"}
     facts: dict[str, Any] = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "kind": KIND,
-        "name": settings.name,
+        **heading(KIND, settings.name, settings.licence, FeatureConfig.voice()),
         "language": "en",
-        "licence": settings.licence,
-        "vivavoce_version": __version__,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "sample_rate": FeatureConfig.voice().sample_rate,
-        "features": FeatureConfig.voice().to_dict(),
         "tokens": list(TOKENS),
         **{part: {"file": file, "sha256": digest(folder / file)} for part, file in files.items()},
         "loudness": {"lufs": settings.loudness_lufs, "measured_lufs": settings.loudness_lufs},
@@ -115,19 +106,14 @@ def write_voice(
     return load_voice_bundle(folder)
 
 
-def training_of(run: str | Path) -> dict[str, Any]:
-    """What a bundle says of one of its networks' training, out of the run's folder.
+def training_of(run: str | Path, recipe: str) -> dict[str, Any]:
+    """What a bundle says of one of its networks' training, out of the folder of `viva train RECIPE`.
 
     Raises:
         ModelError: there is no checkpoint, or no configuration.
     """
-    folder = RunFolder(run, writes=False)
-    checkpoints = folder.checkpoints()
-    settings = folder.path / "config.json"
-    if not checkpoints or not settings.is_file():
-        raise ModelError(f"{run} holds no checkpoint with its config.json; expected the folder of `viva train`.")
-    config = json.loads(settings.read_text(encoding="utf-8"))
-    _, facts = load_checkpoint(checkpoints[-1])
+    checkpoint, config = newest_checkpoint(run, recipe)
+    _, facts = load_checkpoint(checkpoint)
     corpora = [Path(manifest).stem.removesuffix("-train") for manifest in config.get("manifests", ())]
     return {"updates": int(facts["step"]), "corpora": corpora, "seed": config.get("seed"), "dims": config["dims"]}
 

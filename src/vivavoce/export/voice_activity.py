@@ -6,11 +6,8 @@ the same bits in every chunking (runtime/endpoint.py).
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vivavoce import __version__
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError
+from vivavoce.export.bundle_folder import heading, replacing
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.voice_activity import TAPS, ActivityDims, ActivityState, VoiceActivityNet
 from vivavoce.runtime.activity_model import INPUTS, KIND, OUTPUTS, ActivityModel
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, digest, write_facts
+from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.training.run_folder import load_checkpoint, unpack
 
 
@@ -103,20 +100,18 @@ def write_activity_bundle(
 ) -> dict[str, Any]:
     """Export a network into a bundle folder and return what `bundle.json` says.
 
-    The folder appears only when every check has passed; an older bundle in its place is replaced, but for its card.
+    The folder appears only when every check has passed; an older bundle in its place is replaced, but for its card and
+    licences.
 
     Raises:
         ModelError: the graph differs from torch by more than the stated bound.
     """
-    folder, settings = Path(folder), settings or ActivityBundleSettings()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
-        made = Path(work) / "bundle"
-        made.mkdir()
+    settings = settings or ActivityBundleSettings()
+    with replacing(folder) as made:
         export_activity_onnx(net, made / "model.onnx", settings.block_frames)
         facts = _facts(net, features, settings, made / "model.onnx")
         facts["training"], facts["accuracy"] = dict(training or {}), dict(accuracy or {})
-        _write(made, facts)
+        write_facts(made, facts)
         error = compare_activity(net, ActivityModel(made))
         if error > settings.max_error:
             raise ModelError(
@@ -124,14 +119,7 @@ def write_activity_bundle(
                 f"{settings.max_error:.0e}); the export is wrong, nothing was written."
             )
         facts["parity"] = {"torch_max_error": error}
-        _write(made, facts)
-        replaced = folder.with_name(folder.name + ".replaced")
-        if folder.exists():
-            if (folder / "MODEL_CARD.md").is_file():  # written by people, not by the export
-                shutil.copy2(folder / "MODEL_CARD.md", made / "MODEL_CARD.md")
-            folder.rename(replaced)
-        made.rename(folder)
-        shutil.rmtree(replaced, ignore_errors=True)
+        write_facts(made, facts)
     return facts
 
 
@@ -140,16 +128,7 @@ def _facts(
 ) -> dict[str, Any]:
     d = net.dims
     return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "kind": KIND,
-        "name": settings.name,
-        "version": __version__,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "licence": settings.licence,
-        "card": "MODEL_CARD.md",
-        "sample_rate": features.sample_rate,
-        "features": features.to_dict(),
+        **heading(KIND, settings.name, settings.licence, features),
         "model": {
             "file": graph.name,
             "sha256": digest(graph),
@@ -162,7 +141,3 @@ def _facts(
             "parameters": sum(p.numel() for p in net.parameters()),
         },
     }
-
-
-def _write(folder: Path, facts: Mapping[str, Any]) -> None:
-    write_facts(folder, facts)

@@ -15,12 +15,9 @@ The bundle appears only when the graphs have been held to torch, sample by sampl
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +25,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vivavoce import __version__
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.dsp.sample_draws import MU_LAW, Rings
 from vivavoce.errors import ModelError
+from vivavoce.export.bundle_folder import heading, replacing
+from vivavoce.export.from_run import load_from_run
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.wavenet import WaveNet, WaveNetDims, silence, to_targets
 from vivavoce.runtime import wavenet as contract
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, digest, write_facts
+from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.runtime.session import open_session
-from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 
 MAX_ERROR = 1e-3  # of an answer: a logit, a mean, or the logarithm of a scale
 
@@ -83,18 +80,7 @@ def load_wavenet(run: str | Path, averaged: bool = True) -> WaveNet:
     Raises:
         ModelError: there is no checkpoint, or the weights do not fit the configuration beside them.
     """
-    folder = RunFolder(run, writes=False)
-    checkpoints = folder.checkpoints()
-    if not checkpoints:
-        raise ModelError(f"{run} holds no checkpoint; train one with `viva train wavenet --set run={run}`.")
-    tensors, _ = load_checkpoint(checkpoints[-1])
-    dims = json.loads((folder.path / "config.json").read_text(encoding="utf-8"))["dims"]
-    try:
-        net = WaveNet(WaveNetDims(**dims)).eval()
-        net.load_state_dict(unpack("average" if averaged else "model", tensors))
-    except (RuntimeError, TypeError) as error:
-        raise ModelError(f"{checkpoints[-1]} does not fit {dims}: {str(error).splitlines()[-1].strip()}") from None
-    return net
+    return load_from_run(run, "wavenet", lambda dims: WaveNet(WaveNetDims(**dims)), averaged)
 
 
 def export_graphs(net: WaveNet, folder: str | Path) -> dict[str, Path]:
@@ -167,11 +153,7 @@ def write_wavenet_bundle(
             f"the network takes {d.n_mels} bins every {d.hop_length} samples; voices have {features.num_features} "
             f"every {features.hop_length}."
         )
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
-        made = Path(work) / "bundle"
-        made.mkdir()
+    with replacing(folder) as made:
         facts = _facts(net, export_graphs(net, made), features, name, licence)
         parity = compare_wavenet(net, made)
         if parity.answer_max_error > max_error:
@@ -181,9 +163,6 @@ def write_wavenet_bundle(
         facts["parity"], facts["training"] = vars(parity), dict(training or {})
         write_facts(made, facts)
         contract.WaveNetVocoder(made)  # a bundle that cannot be opened is not kept either
-        if folder.exists():
-            folder.rename(Path(work) / "replaced")
-        shutil.move(made, folder)
     return facts
 
 
@@ -203,15 +182,7 @@ def _facts(
         "hold": d.hold,
     }
     return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "kind": contract.KIND,
-        "name": name,
-        "vivavoce_version": __version__,
-        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "licence": licence,
-        "sample_rate": features.sample_rate,
-        "features": features.to_dict(),
+        **heading(contract.KIND, name, licence, features),
         **files,
         "parameters": sum(p.numel() for p in net.parameters()),
     }

@@ -46,6 +46,7 @@ from vivavoce.training.precision import autocast
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.waveforms import WaveformStore
+from vivavoce.training.weight_decay import decayed_groups
 
 DIMS = ConformerDims(
     strides=(2, 2), outputs_per_frame=1, layers=7, left_frames=128, convolution_frames=16, final_phones=True
@@ -234,10 +235,8 @@ def optimizers(model: ConformerCTC, config: Config) -> list[torch.optim.Optimize
     """AdamW, and Muon for the blocks' matrices."""
     inside = {id(p) for p in model.blocks.parameters() if p.ndim == 2} if config.matrix_rate else set()
     matrices = [p for p in model.parameters() if id(p) in inside]
-    decayed = [p for p in model.parameters() if p.ndim > 1 and id(p) not in inside]
-    others = [p for p in model.parameters() if p.ndim <= 1]
     adamw = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        decayed_groups((p for p in model.parameters() if id(p) not in inside), config.weight_decay),
         lr=config.peak_rate,
         betas=(0.9, 0.98),
         fused=True,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vivavoce.data.manifest import Utterance, read_manifest
-from vivavoce.data.voice_split import is_held_out
+from vivavoce.data.voice_split import split_numbers
 from vivavoce.decoding.alignment import align_tokens
 from vivavoce.decoding.pronouncer import Pronouncer
 from vivavoce.dsp.features import FeatureConfig
@@ -51,6 +51,7 @@ from vivavoce.training.voice_batches import (
     make_examples,
 )
 from vivavoce.training.waveforms import WaveformStore
+from vivavoce.training.weight_decay import decayed_groups
 
 _NAMES = [token.rstrip("012") for token in TOKENS]
 SOUND_OF_TOKEN = np.array([_NAMES.index(name) for name in _NAMES])  # vowels of any stress are one sound here
@@ -110,15 +111,12 @@ class Config:
 def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
     torch.set_num_threads(config.threads)
-    with distributed.join("cpu") as process:
-        if process.world_size > 1:
-            raise ConfigError("fastpitch trains in one process; start it without torchrun.")
+    with distributed.alone("fastpitch") as process:
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
-        utterances, tokens = load_texts(config)
+        utterances, tokens = load_texts(config.manifests, config.lexicon)
         sounds = VoiceSounds(utterances, config.features, config.trim, config.cache)
-        held_out = [number for number, utterance in enumerate(utterances) if is_held_out(utterance.text)]
-        kept = sorted(set(range(len(utterances))) - set(held_out))
+        kept, held_out = split_numbers(utterances)
         durations = align(config, utterances, sounds, tokens, kept, process)
         examples, scale = make_examples(sounds, tokens, durations)
         batches = VoiceBatches(sounds, examples, kept, config.batch_frames, config.seed)
@@ -128,10 +126,8 @@ def main(config: Config) -> Path:
         net.set_normalisation(
             torch.from_numpy(mean), torch.from_numpy(deviation), scale.pitch_deviation, scale.energy_deviation
         )
-        decayed = [p for p in net.parameters() if p.ndim > 1]
-        others = [p for p in net.parameters() if p.ndim <= 1]
         optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            decayed_groups(net.parameters(), config.weight_decay),
             lr=config.peak_rate,
             betas=(0.9, 0.98),
         )
@@ -151,18 +147,18 @@ def main(config: Config) -> Path:
         return folder.path
 
 
-def load_texts(config: Config) -> tuple[list[Utterance], list[list[int]]]:
+def load_texts(manifests: Sequence[str], lexicon: str) -> tuple[list[Utterance], list[list[int]]]:
     """The utterances of the manifests and each one's token ids.
 
     Raises:
         ConfigError: no manifests. DataError: they hold no utterance.
     """
-    if not config.manifests:
+    if not manifests:
         raise ConfigError("no manifests were given; use --set manifests=A.jsonl (made by `viva prepare`).")
-    utterances = [utterance for path in config.manifests for utterance in read_manifest(path)]
+    utterances = [utterance for path in manifests for utterance in read_manifest(path)]
     if not utterances:
-        raise DataError(f"{', '.join(config.manifests)} hold no utterance; run `viva prepare` again.")
-    say = Pronouncer.open(config.lexicon)
+        raise DataError(f"{', '.join(manifests)} hold no utterance; run `viva prepare` again.")
+    say = Pronouncer.open(lexicon)
     tokens = [say.tokens(spoken_form(utterance.text)) for utterance in utterances]
     if silent := [utterance.id for utterance, row in zip(utterances, tokens, strict=True) if not row]:
         raise DataError(f"{len(silent)} utterances have no words ({', '.join(silent[:3])}); take them out.")

@@ -22,10 +22,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vivavoce.data.voice_split import is_held_out
+from vivavoce.data.voice_split import split_numbers
 from vivavoce.decoding.attention_check import check_attention
 from vivavoce.dsp.features import FeatureConfig
-from vivavoce.errors import ConfigError
 from vivavoce.evaluation.attention_picture import attention_picture, write_picture
 from vivavoce.models.guided_attention import guided_attention_loss
 from vivavoce.models.tacotron2 import Spoken, Tacotron2, TacotronDims, tacotron_losses
@@ -37,6 +36,7 @@ from vivavoce.training.loop import LoopConfig, Step, Trainee, run
 from vivavoce.training.run_folder import RunFolder
 from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.voice_batches import TrimRule, VoiceBatch, VoiceBatches, VoiceSounds, make_examples
+from vivavoce.training.weight_decay import decayed_groups
 
 SMALL = TacotronDims(
     width=160,
@@ -94,16 +94,12 @@ class Config:
 def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
     torch.set_num_threads(config.threads)
-    with distributed.join("cpu") as process:
-        if process.world_size > 1:
-            raise ConfigError("tacotron2 trains in one process; start it without torchrun.")
+    with distributed.alone("tacotron2") as process:
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
-        texts = fastpitch.Config(manifests=config.manifests, lexicon=config.lexicon)
-        utterances, tokens = fastpitch.load_texts(texts)
+        utterances, tokens = fastpitch.load_texts(config.manifests, config.lexicon)
         sounds = VoiceSounds(utterances, config.features, config.trim, config.cache)
-        held_out = [number for number, utterance in enumerate(utterances) if is_held_out(utterance.text)]
-        kept = sorted(set(range(len(utterances))) - set(held_out))
+        kept, held_out = split_numbers(utterances)
         examples, _ = make_examples(sounds, tokens, None)
         batches = VoiceBatches(sounds, examples, kept, config.batch_frames, config.seed)
         batches.sampler.short_first = config.short_first
@@ -131,10 +127,8 @@ def main(config: Config) -> Path:
 
 def optimizer_for(model: nn.Module, peak_rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """Adam with the paper's constants; vectors are not decayed."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
     return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}],
+        decayed_groups(model.parameters(), weight_decay),
         lr=peak_rate,
         betas=(0.9, 0.999),
         eps=1e-6,

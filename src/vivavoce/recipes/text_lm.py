@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -37,7 +36,7 @@ from vivavoce.training.loop import LoopConfig, Trainee, run
 from vivavoce.training.muon import Muon
 from vivavoce.training.precision import product_type
 from vivavoce.training.run_folder import RunFolder
-from vivavoce.training.schedule import Schedule, warmup_hold_decay
+from vivavoce.training.schedule import ClockSchedule, Schedule, warmup_hold_decay
 
 WEIGHTS_FILE = "text-lm.safetensors"
 LEAST_COUNT = 3  # words seen less often say nothing of how words are built
@@ -104,9 +103,7 @@ def main(config: Config) -> Path:
             f"mark; set dims.units={len(subwords) + 1}."
         )
     kept, watched = split_watched(marked)
-    with distributed.join(config.device) as process:
-        if process.world_size > 1:
-            raise ConfigError("text_lm trains in one process; start it without torchrun.")
+    with distributed.alone("text_lm", config.device) as process:
         folder = RunFolder(config.run)
         torch.manual_seed(config.seed)
         model = TextLm(config.dims)
@@ -234,19 +231,6 @@ def optimizers(model: TextLm, config: Config) -> list[torch.optim.Optimizer]:
         torch.optim.AdamW(embedding, lr=config.peak_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=fused),
         Muon(matrices, lr=config.matrix_rate, weight_decay=config.weight_decay),
     ]
-
-
-class ClockSchedule:
-    """A rise over some updates, a plateau, and a linear fall to 0 by the clock, which starts now."""
-
-    def __init__(self, seconds: float, warmup: int, decay_share: float) -> None:
-        self.seconds, self.warmup, self.decay_share = seconds, warmup, decay_share
-        self.started = time.monotonic()
-
-    def __call__(self, updates: int) -> float:
-        """Multiplier of the peak rate."""
-        left = 1.0 - (time.monotonic() - self.started) / self.seconds
-        return min(1.0, (updates + 1) / max(1, self.warmup), max(0.0, left / self.decay_share))
 
 
 @dataclass

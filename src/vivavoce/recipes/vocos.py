@@ -16,10 +16,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vivavoce.data.manifest import Utterance, read_manifest
-from vivavoce.data.voice_split import is_held_out
+from vivavoce.data.manifest import Utterance
+from vivavoce.data.voice_split import read_split
 from vivavoce.dsp.features import FeatureConfig, features
-from vivavoce.errors import ConfigError, DataError
 from vivavoce.models.vocos import Vocos, VocosDims
 from vivavoce.models.voice_discriminators import (
     DiscriminatorDims,
@@ -28,12 +27,11 @@ from vivavoce.models.voice_discriminators import (
     discriminator_loss,
     feature_matching_loss,
 )
-from vivavoce.recipes.text_lm import ClockSchedule
 from vivavoce.training import distributed
 from vivavoce.training.loop import LoopConfig, Trainee, run
 from vivavoce.training.mel_losses import SpectralLoss
 from vivavoce.training.run_folder import RunFolder
-from vivavoce.training.schedule import Schedule, warmup_hold_decay
+from vivavoce.training.schedule import ClockSchedule, Schedule, warmup_hold_decay
 from vivavoce.training.voice_segments import SegmentBatch, SegmentBatches
 from vivavoce.training.waveforms import WaveformStore
 
@@ -104,12 +102,10 @@ def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
     torch.set_num_threads(config.threads)
     voice = FeatureConfig.voice()
-    with distributed.join("cpu") as process:
-        if process.world_size > 1:
-            raise ConfigError("vocos trains in one process; start it without torchrun.")
+    with distributed.alone("vocos") as process:
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
-        kept, held_out = split(config)
+        kept, held_out = read_split(config.manifests)
         store = WaveformStore(kept, voice.sample_rate, config.cache)
         batches = SegmentBatches(
             store, voice, config.batch, config.frames, config.seed, range(len(store)), config.cache, config.blurred
@@ -133,21 +129,6 @@ def main(config: Config) -> Path:
         )
         run(Game(players, trainee, config), batches, trainee, loop, folder, process, watch)
         return folder.path
-
-
-def split(config: Config) -> tuple[list[Utterance], list[Utterance]]:
-    """What is trained on, and what is held out.
-
-    Raises:
-        ConfigError: no manifests. DataError: nothing to train on.
-    """
-    if not config.manifests:
-        raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
-    utterances = [utterance for path in config.manifests for utterance in read_manifest(path)]
-    kept = [utterance for utterance in utterances if not is_held_out(utterance.text)]
-    if not kept:
-        raise DataError(f"all {len(utterances)} utterances are held out; take a corpus of more texts.")
-    return kept, [utterance for utterance in utterances if is_held_out(utterance.text)]
 
 
 def optimizers(players: Players, config: Config) -> list[torch.optim.Optimizer]:

@@ -38,6 +38,7 @@ from vivavoce.training.loop import LoopConfig, Step, Trainee, run
 from vivavoce.training.run_folder import RunFolder
 from vivavoce.training.schedule import warmup_hold_decay
 from vivavoce.training.waveforms import WaveformStore
+from vivavoce.training.weight_decay import decayed_groups
 
 Array = NDArray[np.float32]
 
@@ -115,9 +116,7 @@ class Config:
 def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
     torch.set_num_threads(config.threads)
-    with distributed.join("cpu") as process:
-        if process.world_size > 1:
-            raise ConfigError("voice_activity trains in one process; start it without torchrun.")
+    with distributed.alone("voice_activity") as process:
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
         speech = load_speech(config)
@@ -130,10 +129,8 @@ def main(config: Config) -> Path:
         torch.manual_seed(config.seed)
         net = VoiceActivityNet(config.dims)
         net.set_normalisation(*statistics(batches))
-        decayed = [p for p in net.parameters() if p.ndim > 1]
-        others = [p for p in net.parameters() if p.ndim <= 1]
         optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            decayed_groups(net.parameters(), config.weight_decay),
             lr=config.peak_rate,
         )
         trainee = Trainee(net, [optimizer], warmup_hold_decay(config.warmup, config.updates, config.decay_share))

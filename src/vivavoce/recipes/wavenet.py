@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from vivavoce.audio.files import write_waveform
-from vivavoce.data.manifest import Utterance, read_manifest
-from vivavoce.data.voice_split import is_held_out
+from vivavoce.data.manifest import Utterance
+from vivavoce.data.voice_split import read_split
 from vivavoce.dsp.features import FeatureConfig
-from vivavoce.errors import ConfigError, DataError
+from vivavoce.errors import ConfigError
 from vivavoce.models.wavenet import WaveNet, WaveNetDims, to_targets, wavenet_loss
 from vivavoce.training import distributed
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
@@ -75,9 +75,7 @@ def main(config: Config) -> Path:
             f"{config.features.num_features} every {config.features.hop_length}, which the features have."
         )
     torch.set_num_threads(config.threads)
-    with distributed.join("cpu") as process:
-        if process.world_size > 1:
-            raise ConfigError("wavenet trains in one process; start it without torchrun.")
+    with distributed.alone("wavenet") as process:
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
         batches, held_out = make_batches(config)
@@ -108,13 +106,7 @@ def make_batches(config: Config) -> tuple[SegmentBatches, SegmentBatches | None]
     Raises:
         ConfigError: no manifests. DataError: nothing to train on, or only recordings that are shorter than a segment.
     """
-    if not config.manifests:
-        raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
-    utterances = [utterance for path in config.manifests for utterance in read_manifest(path)]
-    kept = [utterance for utterance in utterances if not is_held_out(utterance.text)]
-    held_out = [utterance for utterance in utterances if is_held_out(utterance.text)]
-    if not kept:
-        raise DataError(f"all {len(utterances)} utterances are held out; take a corpus of more texts.")
+    kept, held_out = read_split(config.manifests)
 
     def segments(chosen: list[Utterance], seed: int) -> SegmentBatches:
         store = WaveformStore(chosen, config.features.sample_rate, config.cache)

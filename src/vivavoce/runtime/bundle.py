@@ -188,7 +188,7 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
     """
     folder = Path(folder) if folder is not None else default_bundle()
     facts = read_facts(folder)
-    _check_kind(folder, facts)
+    check_kind(folder, facts, "recognizer")
     try:
         model = read_spec(ModelSpec, facts["model"], ("tail_frames", "left_frames", "convolution_frames"))
         features = FeatureConfig.from_dict(facts["features"])
@@ -328,7 +328,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def _check_kind(folder: Path, facts: Mapping[str, Any]) -> None:
+def check_kind(folder: Path, facts: Mapping[str, Any], kind: str) -> None:
+    """Whether a bundle is of this kind, in the format that this version reads.
+
+    Raises:
+        ModelError: another format, version of it, or kind.
+    """
     if facts.get("format") != FORMAT:
         raise ModelError(f"{folder}/bundle.json has format {facts.get('format')!r}; expected {FORMAT!r}.")
     version = facts.get("format_version")
@@ -336,8 +341,8 @@ def _check_kind(folder: Path, facts: Mapping[str, Any]) -> None:
         raise ModelError(
             f"{folder} is of bundle format {version!r}; this version reads {FORMAT_VERSION}. Update vivavoce."
         )
-    if facts.get("kind") != "recognizer":
-        raise ModelError(f"{folder} is a {facts.get('kind')!r} bundle; expected a recognizer.")
+    if facts.get("kind") != kind:
+        raise ModelError(f"{folder} is a {facts.get('kind')!r} bundle; expected a {kind}.")
 
 
 def read_spec(spec_class: type[Spec], stated: Mapping[str, Any], may_be_zero: Collection[str]) -> Spec:

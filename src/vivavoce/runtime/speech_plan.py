@@ -178,10 +178,10 @@ def _pieces(segment: Segment, unread: dict[str, None]) -> Iterator[str | GivenWo
     unread |= dict.fromkeys(unreadable(segment.text))
     if len(spoken) > LONGEST_WORD:
         words = spoken.split()
-        long = [word for word in words if any(len(part) > LONGEST_WORD for part in word.split("-"))]
+        long = dict.fromkeys(word for word in words if any(len(part) > LONGEST_WORD for part in word.split("-")))
         if long:
             unread |= dict.fromkeys(f"{word[:40]}... ({len(word):,} letters)" for word in long)
-            spoken = " ".join(word for word in words if word not in set(long))
+            spoken = " ".join(word for word in words if word not in long)
     yield spoken
 
 

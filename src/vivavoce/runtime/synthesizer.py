@@ -26,6 +26,7 @@ Array = NDArray[np.float32]
 
 INPUTS = ("tokens", "duration_scale", "pitch_shift", "energy_shift")
 OUTPUTS = ("mel", "durations")
+"""Of the acoustic model's graph; what they are stands in export/acoustic.py."""
 FIRST_FRAMES = 48  # of a sentence's first chunk, half a second: what follows is computed while it is played
 CHUNK_FRAMES = 192
 FADE_SECONDS = 0.005

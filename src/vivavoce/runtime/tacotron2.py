@@ -19,7 +19,7 @@ from vivavoce.decoding.attention_check import AttentionReport, check_attention
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.dsp.sample_draws import dropout_factors
 from vivavoce.errors import ModelError, TextError, VivaError
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, check_file, read_facts, read_spec
+from vivavoce.runtime.bundle import check_file, check_kind, read_facts, read_spec
 from vivavoce.runtime.session import open_session
 from vivavoce.runtime.voice_bundle import FileSpec
 from vivavoce.text.voice_tokens import TOKENS
@@ -151,12 +151,7 @@ class _Files(TypedDict):
 
 def _read(folder: Path) -> tuple[Mapping[str, Any], _Files, FeatureConfig]:
     facts = read_facts(folder)
-    found = facts.get("format"), facts.get("format_version"), facts.get("kind")
-    if found != (FORMAT, FORMAT_VERSION, KIND):
-        raise ModelError(
-            f"{folder} is a {found[2]!r} bundle of format {found[0]!r} {found[1]!r}; expected a {KIND!r} of "
-            f"{FORMAT!r} {FORMAT_VERSION}."
-        )
+    check_kind(folder, facts, KIND)
     try:
         files = _Files(
             encoder=read_spec(FileSpec, facts["encoder"], ()),

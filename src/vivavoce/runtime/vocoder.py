@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.dsp.features import FeatureConfig
+from vivavoce.dsp.features import FeatureConfig, checked_log_mel
 from vivavoce.dsp.stft import StftConfig, istft
-from vivavoce.errors import AudioError, ModelError
+from vivavoce.errors import ModelError
 from vivavoce.runtime.session import open_session
 
 Array = NDArray[np.float32]
@@ -100,10 +100,4 @@ class Vocoder:
         return istft(spectrum, self._stft, self.features.hop_length * len(log_mel)), cycles[0]
 
     def _checked(self, log_mel: Array) -> Array:
-        width = self.features.num_features
-        frames = np.ascontiguousarray(log_mel, dtype=np.float32)
-        if frames.ndim != 2 or frames.shape[1] != width or not len(frames):
-            raise AudioError(f"log_mel has shape {frames.shape}; expected (T, {width}), T at least 1.")
-        if not np.isfinite(frames).all():
-            raise AudioError("log_mel holds NaN or infinite values; look at the acoustic model that made it.")
-        return frames
+        return checked_log_mel(log_mel, self.features.num_features)

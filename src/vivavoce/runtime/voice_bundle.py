@@ -16,7 +16,7 @@ from typing import Any
 
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError, VivaError
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, check_file, read_facts, read_spec
+from vivavoce.runtime.bundle import check_file, check_kind, read_facts, read_spec
 from vivavoce.text.voice_tokens import TOKENS
 
 KIND = "voice"
@@ -82,12 +82,7 @@ def load_voice_bundle(folder: str | Path | None = None) -> VoiceBundle:
     """
     folder = Path(folder) if folder is not None else default_voice()
     facts = read_facts(folder)
-    found = facts.get("format"), facts.get("format_version"), facts.get("kind")
-    if found != (FORMAT, FORMAT_VERSION, KIND):
-        raise ModelError(
-            f"{folder} is a {found[2]!r} bundle of format {found[0]!r} {found[1]!r}; expected a {KIND!r} of "
-            f"{FORMAT!r} {FORMAT_VERSION}."
-        )
+    check_kind(folder, facts, KIND)
     try:
         files = {part: read_spec(FileSpec, facts[part], ()) for part in PARTS}
         features = FeatureConfig.from_dict(facts["features"])

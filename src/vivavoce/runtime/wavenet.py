@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.dsp.features import FeatureConfig
+from vivavoce.dsp.features import FeatureConfig, checked_log_mel
 from vivavoce.dsp.mu_law import mu_law_decode
 from vivavoce.dsp.sample_draws import LOGISTICS, MU_LAW, Rings, draw_samples
-from vivavoce.errors import AudioError, ModelError, VivaError
-from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION, check_file, read_facts, read_spec
+from vivavoce.errors import ModelError, VivaError
+from vivavoce.runtime.bundle import check_file, check_kind, read_facts, read_spec
 from vivavoce.runtime.session import open_session
 from vivavoce.runtime.voice_bundle import FileSpec
 
@@ -86,13 +86,7 @@ class WaveNetVocoder:
             AudioError: another shape, or values that are not finite.
         """
         s = self.spec
-        frames = np.ascontiguousarray(log_mel, dtype=np.float32)
-        if frames.ndim != 2 or frames.shape[1] != self.features.num_features or not len(frames):
-            raise AudioError(
-                f"log_mel has shape {frames.shape}; expected (T, {self.features.num_features}), T at least 1."
-            )
-        if not np.isfinite(frames).all():
-            raise AudioError("log_mel holds NaN or infinite values; look at the acoustic model that made it.")
+        frames = checked_log_mel(log_mel, self.features.num_features)
         upsampled = self._upsample.run(None, {"log_mel": frames[None]})[0]  # (1, T hop / hold, K)
         rings, draws = Rings(s.dilations, 1, s.channels), [np.random.default_rng(seed)]
         discrete = s.output == MU_LAW
@@ -115,12 +109,7 @@ class WaveNetVocoder:
 
 def _read(folder: Path) -> tuple[Mapping[str, Any], FileSpec, FileSpec, StepSpec, FeatureConfig]:
     facts = read_facts(folder)
-    found = facts.get("format"), facts.get("format_version"), facts.get("kind")
-    if found != (FORMAT, FORMAT_VERSION, KIND):
-        raise ModelError(
-            f"{folder} is a {found[2]!r} bundle of format {found[0]!r} {found[1]!r}; expected a {KIND!r} of "
-            f"{FORMAT!r} {FORMAT_VERSION}."
-        )
+    check_kind(folder, facts, KIND)
     try:
         upsample, condition = (read_spec(FileSpec, facts[name], ()) for name in ("upsample", "condition"))
         step, features = read_spec(StepSpec, facts["step"], ()), FeatureConfig.from_dict(facts["features"])

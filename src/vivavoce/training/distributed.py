@@ -55,6 +55,19 @@ class Process:
 
 
 @contextmanager
+def alone(recipe: str, device: str = "cpu") -> Iterator[Process]:
+    """`join` for a recipe that trains in one process.
+
+    Raises:
+        ConfigError: there are several.
+    """
+    with join(device) as process:
+        if process.world_size > 1:
+            raise ConfigError(f"{recipe} trains in one process; start it without torchrun.")
+        yield process
+
+
+@contextmanager
 def join(device: str = "auto") -> Iterator[Process]:
     """Join the group that torchrun describes in the environment, or be alone.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 from vivavoce.errors import ConfigError
@@ -49,3 +50,16 @@ def warmup_hold_decay(warmup: int, total: int, decay_share: float = 0.4, floor: 
         return floor + (1.0 - floor) * max(0.0, (total - step) / fall)
 
     return multiplier
+
+
+class ClockSchedule:
+    """A rise over some updates, a plateau, and a linear fall to 0 by the clock, which starts now."""
+
+    def __init__(self, seconds: float, warmup: int, decay_share: float) -> None:
+        self.seconds, self.warmup, self.decay_share = seconds, warmup, decay_share
+        self.started = time.monotonic()
+
+    def __call__(self, updates: int) -> float:
+        """Multiplier of the peak rate."""
+        left = 1.0 - (time.monotonic() - self.started) / self.seconds
+        return min(1.0, (updates + 1) / max(1, self.warmup), max(0.0, left / self.decay_share))

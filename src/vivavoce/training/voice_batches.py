@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +24,7 @@ from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.dsp.pitch import track_pitch
 from vivavoce.errors import DataError
-from vivavoce.training.waveforms import WaveformStore
+from vivavoce.training.waveforms import WaveformStore, partial_of
 
 Array = NDArray[np.float32]
 CACHE_VERSION = 1
@@ -143,10 +141,10 @@ def _analyse_all(store: WaveformStore, config: FeatureConfig, trim: TrimRule) ->
 
 def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
+    partial = partial_of(path)
+    with partial.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    Path(name).replace(path)
+    partial.replace(path)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch import Tensor
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.dsp.pitch import track_pitch
 from vivavoce.errors import DataError
-from vivavoce.training.waveforms import WaveformStore
+from vivavoce.training.waveforms import WaveformStore, partial_of
 
 Array = np.ndarray
 
@@ -144,8 +144,9 @@ def track_pitches(store: WaveformStore, config: FeatureConfig, numbers: list[int
             if len(places):
                 octaves = np.interp(np.arange(len(octaves)), places, np.log2(track.f0_hz[places]))
             tracks.append(np.stack([octaves, track.voiced]).astype(np.float32))
-        partial = path.with_suffix(".part.npz")
-        np.savez(partial, tracks=np.concatenate(tracks, axis=1), ends=np.cumsum([t.shape[1] for t in tracks]))
+        partial = partial_of(path)
+        with partial.open("wb") as out:
+            np.savez(out, tracks=np.concatenate(tracks, axis=1), ends=np.cumsum([t.shape[1] for t in tracks]))
         partial.replace(path)
     with np.load(path) as stored:
         return np.split(stored["tracks"], stored["ends"][:-1], axis=1)

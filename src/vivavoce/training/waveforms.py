@@ -43,7 +43,7 @@ class WaveformStore:
             stem.parent.mkdir(parents=True, exist_ok=True)
             # The index comes last and whole: where it stands, the samples are complete.
             lengths = _decode(utterances, sample_rate, samples)
-            partial = _partial(index)
+            partial = partial_of(index)
             partial.write_text(json.dumps(lengths))
             partial.replace(index)
         self._ends = np.cumsum(np.asarray(json.loads(index.read_text()), dtype=np.int64))
@@ -77,7 +77,7 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
         return (np.clip(waveform, -1.0, 1.0) * SCALE).round().astype("<i2")
 
     lengths, faults = [], []
-    partial = _partial(target)
+    partial = partial_of(target)
     with ThreadPoolExecutor(os.cpu_count()) as pool, partial.open("wb") as out:
         for start in range(0, len(utterances), 512):  # bounded, so that memory does not hold the corpus
             for result in pool.map(read, utterances[start : start + 512]):
@@ -93,7 +93,7 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
     return lengths
 
 
-def _partial(target: Path) -> Path:
+def partial_of(target: Path) -> Path:
     """A name of one's own beside `target`: runs that begin together each write their own file, and each is whole."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".part")
     os.close(handle)

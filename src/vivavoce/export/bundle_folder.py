@@ -1,0 +1,64 @@
+"""What all bundles have in common when they are written: their place, how an older one is replaced, the first facts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vivavoce import __version__
+from vivavoce.dsp.feature_config import FeatureConfig
+from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION
+
+
+@contextmanager
+def replacing(folder: str | Path) -> Iterator[Path]:
+    """Gives an empty folder to write a bundle into, which stands in the place of `folder` when all went well.
+
+    An older bundle's card and licences, which people write, are taken over; all else of it goes.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
+        made = Path(work) / "bundle"
+        made.mkdir()
+        yield made
+        for old in by_people(folder):
+            if not (made / old.name).exists():
+                shutil.copy2(old, made / old.name)
+        put_in_place(made, folder)
+
+
+def by_people(folder: Path) -> list[Path]:
+    """What an export does not make: the card and the licences that stand in a bundle."""
+    return [path for path in (folder / "MODEL_CARD.md", *folder.glob("*LICENSE*")) if path.is_file()]
+
+
+def put_in_place(made: Path, folder: Path) -> None:
+    """Rename a whole bundle; an older one in its place goes."""
+    replaced = folder.with_name(folder.name + ".replaced")
+    if folder.exists():
+        shutil.rmtree(replaced, ignore_errors=True)  # of an export that was killed right here
+        folder.rename(replaced)
+    made.rename(folder)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def heading(kind: str, name: str, licence: str, features: FeatureConfig) -> dict[str, Any]:
+    """The first facts of a bundle.json: what it is, who wrote it and when, and what its networks hear or say."""
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "kind": kind,
+        "name": name,
+        "version": __version__,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "licence": licence,
+        "card": "MODEL_CARD.md",
+        "sample_rate": features.sample_rate,
+        "features": features.to_dict(),
+    }
