@@ -103,36 +103,110 @@ def tiny_detector(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole voice of untrained networks, made as a trained one is: what it says is noise of the right length."""
-    import torch
-
+def tiny_words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what a voice's lexicon is made of: words.dict and guesser.g2p."""
     from vivavoce.decoding.g2p import G2p
-    from vivavoce.export.voice import VoiceSettings, write_voice
-    from vivavoce.models.fastpitch import FastPitch, FastPitchDims
-    from vivavoce.models.vocos import Vocos, VocosDims
 
-    folder = tmp_path_factory.mktemp("voice")
-    dictionary = folder / "words.dict"
-    dictionary.write_text("".join(f"{word} {phones}\n" for word, phones in TINY_WORDS.items()), encoding="utf-8")
+    folder = tmp_path_factory.mktemp("words")
+    lines = "".join(f"{word} {phones}\n" for word, phones in TINY_WORDS.items())
+    (folder / "words.dict").write_text(lines, encoding="utf-8")
     entries = [(word, tuple(phones.split())) for word, phones in TINY_WORDS.items()]
     G2p.train(entries, order=3, min_count=1).save(folder / "guesser.g2p")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folders as `viva train` leaves them, fastpitch, vocos, tacotron2 and wavenet; nothing was learned in them."""
+    import torch
+
+    from vivavoce.models.fastpitch import FastPitch, FastPitchDims
+    from vivavoce.models.tacotron2 import Tacotron2, TacotronDims
+    from vivavoce.models.vocos import Vocos, VocosDims
+    from vivavoce.models.wavenet import WaveNet, WaveNetDims
+
+    folder = tmp_path_factory.mktemp("runs")
     torch.manual_seed(0)
     acoustic = FastPitch(
         FastPitchDims(
             width=16, encoder_blocks=2, decoder_blocks=2, heads=2, fine_width=16, fine_blocks=1, predictor_width=16
         )
     )
-    vocoder = Vocos(VocosDims(width=16, layers=2, hidden=32, pitch_width=16, pitch_layers=2))
-    write_voice(
-        acoustic,
-        vocoder,
-        dictionary,
-        folder / "guesser.g2p",
-        folder / "bundle",
-        VoiceSettings("tiny-voice", int8=False),
+    _save_run(folder / "fastpitch", acoustic)
+    _save_run(
+        folder / "vocos", Vocos(VocosDims(width=16, layers=2, hidden=32, pitch_width=16, pitch_layers=2)), "vocoder"
     )
-    return folder / "bundle"
+    torch.manual_seed(0)
+    classic = Tacotron2(
+        TacotronDims(
+            width=16, encoder_layers=1, attention_width=8, location_channels=4, location_taps=7, prenet_width=8,
+            decoder_width=12, postnet_width=8, postnet_layers=2, reduction=3, prenet_dropout=0.4,
+        )
+    )  # fmt: skip
+    classic.set_normalisation(torch.full((80,), -5.0), torch.full((80,), 2.0))
+    with torch.no_grad():
+        classic.decoder.attention.energy.weight.mul_(8.0)
+        classic.decoder.stop.weight.mul_(-1.0)  # so that it stops after some ten steps, whatever it says
+        classic.decoder.stop.bias.mul_(-1.0).sub_(0.085)
+    _save_run(folder / "tacotron2", classic)
+    wavenet = WaveNet(WaveNetDims(stacks=1, layers=3, channels=8, skip_channels=8, condition_channels=8))
+    wavenet.set_normalisation(torch.full((80,), -5.0), torch.full((80,), 2.0))
+    _save_run(folder / "wavenet", wavenet)
+    return folder
+
+
+def _save_run(folder: Path, net: Any, part: str = "") -> None:
+    from dataclasses import asdict
+
+    from vivavoce.training.run_folder import RunFolder, pack
+
+    run = RunFolder(folder)
+    run.save_config({"manifests": ["manifests/tiny-train.jsonl"], "seed": 3, "dims": asdict(net.dims)})
+    weights = pack(part, net.state_dict()) if part else net.state_dict()
+    average = {name: tensor.clone() for name, tensor in weights.items()}
+    run.save_checkpoint(7, {**pack("model", weights), **pack("average", average)}, {"position": {}})
+
+
+def _viva_voice(*arguments: object) -> None:
+    from vivavoce.cli.main import load_command
+
+    load_command("voice").main([str(argument) for argument in arguments], standalone_mode=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_voice(tmp_path_factory: pytest.TempPathFactory, tiny_runs: Path, tiny_words: Path) -> Path:
+    """A whole voice of untrained networks, made as a trained one is: what it says is noise of the right length."""
+    folder = tmp_path_factory.mktemp("voice") / "bundle"
+    words = ("--dictionary", tiny_words / "words.dict", "--guesser", tiny_words / "guesser.g2p")
+    _viva_voice(
+        tiny_runs / "fastpitch", tiny_runs / "vocos", folder, *words, "--name", "tiny-voice", "--precision", "fp32"
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def classic_voice(tmp_path_factory: pytest.TempPathFactory, tiny_runs: Path, tiny_voice: Path) -> Path:
+    """The same of a Tacotron 2 and a WaveNet; its attention looks nowhere in particular."""
+    folder = tmp_path_factory.mktemp("classic") / "bundle"
+    lexicon = ("--lexicon", tiny_voice / "words.lexicon")
+    _viva_voice(tiny_runs / "tacotron2", tiny_runs / "wavenet", folder, *lexicon, "--name", "classic")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hollow_voice(tmp_path_factory: pytest.TempPathFactory, classic_voice: Path) -> Path:
+    """The Tacotron 2 of `classic_voice` with Griffin-Lim."""
+    folder = tmp_path_factory.mktemp("hollow") / "bundle"
+    _viva_voice(classic_voice, "griffin-lim", folder, "--name", "hollow")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mixed_voice(tmp_path_factory: pytest.TempPathFactory, tiny_voice: Path, classic_voice: Path) -> Path:
+    """The FastPitch of `tiny_voice` with the WaveNet of `classic_voice`."""
+    folder = tmp_path_factory.mktemp("mixed") / "bundle"
+    _viva_voice(tiny_voice, classic_voice, folder, "--name", "mixed")
+    return folder
 
 
 TINY_WORDS = {

@@ -59,6 +59,20 @@ def test_faults_are_named(tmp_path: Path, utterance: Utterance) -> None:
         evaluate_voice("voice", "--test", tmp_path / "test.jsonl")  # this text is not held out
 
 
+def test_a_voice_whose_attention_fails_is_judged(
+    hollow_voice: Path, tmp_path: Path, utterance: Utterance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_manifest(tmp_path / "test.jsonl", [utterance])
+    arguments = ("--test", tmp_path / "test.jsonl", "--all-texts", "--no-pocketsphinx", "--decoder", "greedy")
+    evaluate_voice(hollow_voice, *arguments, "-f", "json")
+    out, err = capsys.readouterr()
+    assert "attention, 'Please turn on the light in the kitchen.': not aligned: " in err
+    rows = {row["name"]: row for row in json.loads(out)["rows"]}
+    assert list(rows) == ["recording", "copy-synthesis", "synthesis"]
+    assert rows["copy-synthesis"]["mcd_db"]["value"] < 4.0  # Griffin-Lim needs no training
+    assert rows["synthesis"]["wer"]["asr-en-small (greedy)"]["value"] > 0.7
+
+
 @pytest.mark.skipif(not VOICE.is_file(), reason="the package has no voice yet")
 def test_a_whole_run(tmp_path: Path, utterance: Utterance, capsys: pytest.CaptureFixture[str]) -> None:
     write_manifest(tmp_path / "test.jsonl", [utterance])

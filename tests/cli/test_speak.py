@@ -52,6 +52,38 @@ def test_what_cannot_be_read_is_told(viva: Viva, tiny_voice: Path, tmp_path: Pat
     assert done.err == "not read: \u65e5\u672c\n"
 
 
+def test_failed_attention_is_told_and_the_speech_written(viva: Viva, hollow_voice: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.wav"
+    text = '<speak><break time="500ms"/>Hello there.<break time="1s"/>Zip. The dog.</speak>'
+    done = viva("speak", "--ssml", text, "--bundle", hollow_voice, "-o", out)
+    assert (done.code, done.out) == (0, "")
+    told = done.err.splitlines()
+    for number, (line, said) in enumerate(zip(told, ("HH AH0 L OW1 | DH", "Z IH1 P", "DH AH0 | D AO1 G"), strict=True)):
+        assert line.startswith(f"attention, sentence {number + 1}: not aligned: <break> {said}"), line
+    assert probe(out).duration_seconds > 1.5
+    silent = viva("speak", "Hello there.", "--bundle", hollow_voice, "--phones")
+    assert (silent.code, silent.err) == (0, "")
+
+
+def test_a_rate_that_a_voice_does_not_have_is_refused(viva: Viva, hollow_voice: Path, tmp_path: Path) -> None:
+    for option in (("--rate", "1.2"), ("--pitch", "2")):
+        done = viva("speak", "Hello.", "--bundle", hollow_voice, "-o", tmp_path / "a.wav", *option)
+        assert done.code == 2
+        assert "is a Tacotron 2, which has the one rate and pitch that it learned. Leave out --rate and" in done.err
+        assert len(done.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["classic_voice", "mixed_voice"])
+def test_a_wavenet_is_heard(viva: Viva, request: pytest.FixtureRequest, tmp_path: Path, name: str) -> None:
+    voice, out = request.getfixturevalue(name), tmp_path / "a.flac"
+    done = viva("speak", "The dog.", "--bundle", voice, "-o", out)
+    assert done.code == 0, done.err
+    assert done.err.startswith("attention, sentence 1: ") == (name == "classic_voice")
+    expected = Synthesizer(voice, on_fault=lambda *_: None).speak("The dog.")
+    assert np.abs(read_waveform(out, None) - expected).max() < 1e-4
+
+
 def test_users_faults_are_one_line_and_leave_nothing(viva: Viva, tiny_voice: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"hello \xff\xfe world")

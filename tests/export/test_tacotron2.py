@@ -11,16 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from vivavoce.decoding.g2p import G2p
-from vivavoce.decoding.voice_lexicon import write_voice_lexicon
-from vivavoce.dsp.mel_inversion import mel_to_waveform
 from vivavoce.errors import ModelError, TextError
 from vivavoce.export.tacotron2 import compare_tacotron, load_tacotron, write_tacotron_bundle
 from vivavoce.models.tacotron2 import Tacotron2, TacotronDims
-from vivavoce.runtime.classic_synthesizer import ClassicSynthesizer
-from vivavoce.runtime.speech_plan import Style
 from vivavoce.runtime.tacotron2 import STATE, STEP_INPUTS, TacotronModel, frame_limit
-from vivavoce.text.voice_tokens import TOKENS, token_ids
+from vivavoce.text.voice_tokens import token_ids
 from vivavoce.training.run_folder import RunFolder, pack
 
 DIMS = TacotronDims(
@@ -57,6 +52,7 @@ def network(seed: int = 0, dims: TacotronDims = DIMS) -> Tacotron2:
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tacotron2, Path]:
     model, folder = network(), tmp_path_factory.mktemp("tacotron") / "bundle"
     folder.mkdir()
+    (folder / "bundle.json").write_text("{}")
     (folder / "old").write_text("is replaced")
     write_tacotron_bundle(model, folder, training={"updates": 7})
     return model, folder
@@ -107,24 +103,6 @@ def test_lengths_of_every_kind(written: tuple[Tacotron2, Path]) -> None:
     assert len(graphs.speak(IDS, stop_threshold=1.0).mel) == frame_limit(12, graphs.features) == 379
 
 
-def test_a_text_is_spoken_with_a_report_on_each_sentence(written: tuple[Tacotron2, Path], tmp_path: Path) -> None:
-    words = [(word, phones.split()) for word, phones in {"hello": "HH AH0 L OW1", "there": "DH EH1 R"}.items()]
-    write_voice_lexicon(tmp_path / "w.lexicon", words, G2p.train(words, letters=1, iterations=2, min_count=1))
-    voice = ClassicSynthesizer(written[1], mel_to_waveform, tmp_path / "w.lexicon")
-    first, second = voice.speak("Hello, there. Hello!", seed=4, style=Style(pause_seconds=0.25))
-    assert first.text.strip() == "Hello, there."
-    assert list(first.spelled) == [TOKENS[i] for i in IDS]
-    alone = TacotronModel(written[1]).speak(IDS, 4)
-    assert np.array_equal(first.mel, alone.mel)
-    assert first.report == alone.report
-    silence = [len(one.waveform) - 256 * len(one.mel) for one in (first, second)]
-    assert silence[0] == round(0.25 * 22050)
-    assert silence[1] in (0, silence[0])
-    assert np.isfinite(first.waveform).all()
-    with pytest.raises(TextError, match="nothing to say"):
-        list(voice.speak("..."))
-
-
 def test_the_comparison_sees_a_difference(written: tuple[Tacotron2, Path]) -> None:
     assert compare_tacotron(written[0], TacotronModel(written[1])).mel_max_error < 1e-4
     assert compare_tacotron(network(1), TacotronModel(written[1])).mel_max_error > 1e-2
@@ -157,11 +135,15 @@ def test_only_a_good_bundle_replaces_another(written: tuple[Tacotron2, Path], tm
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "old").write_text("x")
+    with pytest.raises(ModelError, match="is no bundle, and would be replaced by one"):
+        write_tacotron_bundle(network(2), folder)
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    (folder / "bundle.json").write_text("{}")
     with pytest.raises(ModelError, match="differ from torch"):
         write_tacotron_bundle(network(2), folder, max_error=-1.0)
     with pytest.raises(ModelError, match="the model has 9 tokens"):
         write_tacotron_bundle(network(dims=TacotronDims(**{**vars(DIMS), "n_tokens": 9})), folder)
-    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle.json", "old"]
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 

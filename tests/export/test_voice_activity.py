@@ -89,6 +89,10 @@ def test_a_bundle_in_its_place_is_replaced_but_for_the_card(tmp_path: Path) -> N
     write_activity_bundle(network(2), FeatureConfig(), folder)
     assert sorted(path.name for path in folder.iterdir()) == ["MODEL_CARD.md", "bundle.json", "model.onnx"]
     assert compare_activity(network(2), ActivityModel(folder)) < 1e-5
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(ModelError, match="is no bundle, and would be replaced by one"):
+        write_activity_bundle(network(2), FeatureConfig(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "mine"]
 
 
 def test_a_wrong_graph_is_not_written(tmp_path: Path) -> None:

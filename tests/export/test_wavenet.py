@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from vivavoce.dsp.sample_draws import draw_samples
 from vivavoce.errors import AudioError, ModelError
 from vivavoce.export.wavenet import compare_wavenet, load_wavenet, write_wavenet_bundle
 from vivavoce.models.wavenet import LOGISTICS, MU_LAW, WaveNet, WaveNetDims
-from vivavoce.runtime.wavenet import WaveNetVocoder
+from vivavoce.runtime.wavenet import PIECE_FRAMES, WaveNetVocoder
 from vivavoce.training.run_folder import RunFolder, pack
 
 SMALL = {"stacks": 2, "layers": 3, "channels": 8, "skip_channels": 8, "condition_channels": 8}
@@ -37,6 +39,7 @@ def mel(frames: int) -> np.ndarray:
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[WaveNet, Path]:
     net, folder = network(request.param), tmp_path_factory.mktemp("wavenet") / "bundle"
     folder.mkdir()
+    (folder / "bundle.json").write_text("{}")
     (folder / "old").write_text("is replaced")
     write_wavenet_bundle(net, folder, training={"updates": 7})
     return net, folder
@@ -56,6 +59,30 @@ def test_the_samples_are_torchs(written: tuple[WaveNet, Path], frames: int) -> N
     else:
         np.testing.assert_allclose(found, expected, atol=1e-4)  # a difference of rounding comes back with every sample
     assert not np.array_equal(found, WaveNetVocoder(folder)(mel(frames), seed=4))
+
+
+def test_a_stream_gives_the_same_samples_as_they_are_drawn(
+    written: tuple[WaveNet, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vocoder, frames = WaveNetVocoder(written[1]), mel(2 * PIECE_FRAMES + 1)
+    whole = vocoder(frames)
+    drawn = []
+
+    def counted(*arguments: Any) -> Any:
+        drawn.append(1)
+        return draw_samples(*arguments)
+
+    monkeypatch.setattr("vivavoce.runtime.wavenet.draw_samples", counted)
+    pieces = []
+    for piece in vocoder.stream([frames[:1], frames[1:1], frames[1:7], frames[7:]]):
+        pieces.append(piece)
+        assert len(drawn) == sum(map(len, pieces)), "a piece comes before the next is drawn"
+    assert [len(piece) for piece in pieces] == [256 * PIECE_FRAMES, 256 * PIECE_FRAMES, 256]
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert np.array_equal(np.concatenate(list(vocoder.stream([frames[:3]], seed=4))), vocoder(frames[:3], seed=4))
+    assert list(vocoder.stream([])) == []
+    with pytest.raises(AudioError, match=r"expected \(T, 80\)"):
+        list(vocoder.stream([np.zeros((3, 79), np.float32)]))
 
 
 def test_the_comparison_sees_a_difference(written: tuple[WaveNet, Path]) -> None:
@@ -90,11 +117,15 @@ def test_only_a_good_bundle_replaces_another(tmp_path: Path) -> None:
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "old").write_text("x")
+    with pytest.raises(ModelError, match="is no bundle, and would be replaced by one"):
+        write_wavenet_bundle(network(MU_LAW), folder)
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    (folder / "bundle.json").write_text("{}")
     with pytest.raises(ModelError, match="differ from torch"):
         write_wavenet_bundle(network(MU_LAW), folder, max_error=-1.0)
     with pytest.raises(ModelError, match="the network takes 80 bins every 128 samples; voices have 80 every 256"):
         write_wavenet_bundle(WaveNet(WaveNetDims(hop_length=128, **SMALL)), folder)
-    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle.json", "old"]
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vivavoce.data.manifest import Utterance
+    from vivavoce.decoding.attention_check import AttentionReport
     from vivavoce.evaluation.listeners import Listener
     from vivavoce.evaluation.voice import Heard, Made, System
     from vivavoce.runtime.recognizer import Recognizer
+    from vivavoce.runtime.speech_plan import Sentence
 
 
 def evaluate_voice(
@@ -89,7 +92,7 @@ def evaluate_voice(
     from vivavoce.runtime.recognizer import Recognizer
     from vivavoce.runtime.synthesizer import Synthesizer
 
-    voice = Synthesizer(bundle, threads)
+    voice = Synthesizer(bundle, threads, on_fault=_tell)
     ours = Recognizer(recognizer, threads, decoder=decoder)
     listeners = open_listeners(ours, pocketsphinx)
     known = count_trained_on(ours.bundle, [take for take, _ in takes])
@@ -131,6 +134,12 @@ def judge_texts(
 
     texts = judge(takes, systems, listeners, aligner, None if audio is None else _writer(audio))
     return [one for _, results in listened([take for take, _ in takes], texts) for one in results]
+
+
+def _tell(sentence: Sentence, report: AttentionReport) -> None:
+    """Of a voice whose attention can fail."""
+    for line in report.lines(sentence.spelled):
+        print(f"attention, {sentence.text.strip()!r}: {line}", file=sys.stderr)
 
 
 def _writer(folder: Path) -> Made:

@@ -14,6 +14,7 @@ from vivavoce.errors import ConfigError, DataError, TextError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vivavoce.decoding.attention_check import AttentionReport
     from vivavoce.runtime.speech_plan import Sentence
 
 OPUS_RATE = 24000
@@ -38,7 +39,9 @@ def speak(
     lexicon: Annotated[
         Path | None, typer.Option(help="Own pronunciations: a word and its phones a line.", show_default=False)
     ] = None,
-    bundle: Annotated[Path | None, typer.Option(help="A voice's bundle; the package's own if not given.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="A voice's bundle of any kind; the package's own if not given.")
+    ] = None,
     phones: Annotated[
         bool, typer.Option("--phones", help="Print what would be said, as phones, and say nothing.")
     ] = False,
@@ -55,6 +58,9 @@ def speak(
     Numbers, dates, money, addresses and the like are read as a reader would; words that no dictionary holds are
     guessed, and {HH AH0 L OW1} in curly brackets is said as the phones that it is. What cannot be read, such as other
     scripts, is listed on standard error, and the rest is said.
+
+    A voice with a Tacotron 2 may skip or repeat words; where its attention shows that, it is told on standard error. It
+    knows no other rate or pitch than its own.
     """
     from vivavoce.runtime.speech_plan import Style
     from vivavoce.runtime.synthesizer import Synthesizer
@@ -65,9 +71,9 @@ def speak(
         raise ConfigError("nothing is to be done with the speech; use -o FILE.wav, --play, or both.")
     source, characters = _source(text, file)
     style = Style(rate=rate, pitch_semitones=pitch, loudness_lufs=loudness, ssml=ssml)
-    synthesizer = Synthesizer(bundle, threads, lexicon)
-    unread: dict[str, None] = {}
-    sentences = _noting(synthesizer.planner.plan(source, style), unread)
+    notes = _Notes()
+    synthesizer = Synthesizer(bundle, threads, lexicon, on_fault=notes.tell)
+    sentences = notes.passing(synthesizer.planner.plan(source, style))
     if phones:
         for sentence in sentences:
             print(" ".join(sentence.spelled))
@@ -75,14 +81,27 @@ def speak(
         shown = _shown(sentences, characters)
         pieces = (piece for sentence in shown for piece in synthesizer.say(sentence, style))
         _put(pieces, output, play, synthesizer.sample_rate)
-    for piece in unread:
+    for piece in notes.unread:
         print(f"not read: {piece}", file=sys.stderr)
 
 
-def _noting(sentences: Iterable[Sentence], unread: dict[str, None]) -> Iterator[Sentence]:
-    for sentence in sentences:
-        unread |= dict.fromkeys(sentence.unread)
-        yield sentence
+class _Notes:
+    """What is to be told of the sentences that pass: what cannot be read in them, and which one is being said."""
+
+    def __init__(self) -> None:
+        self.unread: dict[str, None] = {}
+        self.number = 0  # of sentences that are no mere pauses, from 1
+
+    def passing(self, sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+        for sentence in sentences:
+            self.unread |= dict.fromkeys(sentence.unread)
+            self.number += bool(len(sentence.tokens))
+            yield sentence
+
+    def tell(self, sentence: Sentence, report: AttentionReport) -> None:
+        """At once: who waits for a book wants to know early."""
+        for line in report.lines(sentence.spelled):
+            print(f"attention, sentence {self.number}: {line}", file=sys.stderr)
 
 
 def _shown(sentences: Iterable[Sentence], characters: int | None) -> Iterator[Sentence]:

@@ -32,8 +32,8 @@ from vivavoce.export.from_run import load_from_run
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.fastpitch import FastPitch, FastPitchDims
+from vivavoce.runtime.fastpitch import INPUTS, OUTPUTS
 from vivavoce.runtime.session import open_session
-from vivavoce.runtime.synthesizer import INPUTS, OUTPUTS
 from vivavoce.text.voice_tokens import BREAK, TOKENS
 
 _MOST_FRAMES = 1 << 20

@@ -12,6 +12,7 @@ from typing import Any
 
 from vivavoce import __version__
 from vivavoce.dsp.feature_config import FeatureConfig
+from vivavoce.errors import ModelError
 from vivavoce.runtime.bundle import FORMAT, FORMAT_VERSION
 
 
@@ -20,8 +21,12 @@ def replacing(folder: str | Path) -> Iterator[Path]:
     """Gives an empty folder to write a bundle into, which stands in the place of `folder` when all went well.
 
     An older bundle's card and licences, which people write, are taken over; all else of it goes.
+
+    Raises:
+        ModelError: something else than a bundle stands there.
     """
-    folder = Path(folder)
+    check_place(Path(folder))
+    folder = Path(folder).absolute()  # "." has no name to rename
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
         made = Path(work) / "bundle"
@@ -33,9 +38,25 @@ def replacing(folder: str | Path) -> Iterator[Path]:
         put_in_place(made, folder)
 
 
+def check_place(folder: Path) -> None:
+    """Whether nothing, an empty folder or an older bundle is where a bundle is to be: all else would be lost.
+
+    Raises:
+        ModelError: something else is.
+    """
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not empty and not (folder / "bundle.json").is_file():
+        raise ModelError(f"{folder} is no bundle, and would be replaced by one; name another folder.")
+
+
 def by_people(folder: Path) -> list[Path]:
     """What an export does not make: the card and the licences that stand in a bundle."""
-    return [path for path in (folder / "MODEL_CARD.md", *folder.glob("*LICENSE*")) if path.is_file()]
+    return [path for path in (folder / "MODEL_CARD.md", *licences(folder)) if path.is_file()]
+
+
+def licences(folder: Path) -> list[Path]:
+    """The licences that stand in a bundle, which must go wherever a part of it goes."""
+    return sorted(path for path in folder.glob("*LICENSE*") if path.is_file())
 
 
 def put_in_place(made: Path, folder: Path) -> None:

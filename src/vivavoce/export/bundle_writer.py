@@ -18,7 +18,7 @@ from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ConfigError, ModelError
 from vivavoce.evaluation.recordings import audio_of
-from vivavoce.export.bundle_folder import by_people, heading, put_in_place
+from vivavoce.export.bundle_folder import by_people, check_place, heading, put_in_place
 from vivavoce.export.parity import Parity, compare
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import export_onnx
@@ -95,7 +95,7 @@ def write_bundle(
         raise ModelError(
             "no test utterances with text were given; a bundle states the word error rate that it was measured at."
         )
-    _check_place(folder)
+    check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
         plain, small = Path(work) / "fp32", Path(work) / "int8"
@@ -148,13 +148,6 @@ def _take_over(old: Path, new: Path, facts: dict[str, Any]) -> None:
     for name in kept:
         if (old / name).is_file():
             shutil.copy2(old / name, new / name)
-
-
-def _check_place(folder: Path) -> None:
-    """Nothing, an empty folder or an older bundle: all else would be lost."""
-    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    if not empty and not (folder / "bundle.json").is_file():
-        raise ModelError(f"{folder} is no bundle, and would be replaced by one; name another folder.")
 
 
 def measure(bundle: Path, tests: Sequence[Utterance]) -> float:

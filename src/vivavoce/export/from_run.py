@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,36 @@ from vivavoce.errors import ModelError
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
 
 Net = TypeVar("Net", bound=nn.Module)
+
+
+def read_config(run: str | Path) -> dict[str, Any]:
+    """The configuration of a run folder.
+
+    Raises:
+        ModelError: it is missing, or no JSON object.
+    """
+    path = Path(run) / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); expected a run folder of `viva train`.") from None
+    if not isinstance(config, dict):
+        raise ModelError(f"{path} holds a JSON {type(config).__name__}; expected the configuration of a run.")
+    return config
+
+
+def recipe_of(config: Mapping[str, Any], dims: Mapping[str, type]) -> str | None:
+    """Which recipe made a run, told by the names of its sizes, which no two networks share; None where none did.
+
+    Args:
+        config: of the run.
+        dims: each recipe's dataclass of sizes. A run may lack some of them: those that came later, with defaults.
+    """
+    stated = config.get("dims")
+    if not isinstance(stated, Mapping) or not stated:
+        return None
+    fitting = [name for name, of in dims.items() if {field.name for field in fields(of)}.issuperset(stated)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def newest_checkpoint(run: str | Path, recipe: str) -> tuple[Path, dict[str, Any]]:
@@ -27,7 +58,7 @@ def newest_checkpoint(run: str | Path, recipe: str) -> tuple[Path, dict[str, Any
         raise ModelError(
             f"{run} holds no checkpoint with its config.json; train one with `viva train {recipe} --set run={run}`."
         )
-    return checkpoints[-1], json.loads(settings.read_text(encoding="utf-8"))
+    return checkpoints[-1], read_config(run)
 
 
 def load_from_run(

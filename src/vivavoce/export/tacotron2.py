@@ -1,6 +1,6 @@
 """Tacotron 2 -> three ONNX graphs with the state in the caller's hands, a bundle that `runtime.tacotron2` runs.
 
-    python -m vivavoce.export.tacotron2 runs/tacotron2 my-tacotron
+`viva voice` puts it into the folder `acoustic` of a voice.
 
 All of batch 1; U tokens, T frames, r frames a step:
 
@@ -14,8 +14,6 @@ is the last. The bundle appears only when all three have been held to torch over
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +166,7 @@ def write_tacotron_bundle(
 
     Raises:
         ModelError: the model is of other tokens or mels than voices are, or the graphs differ from torch by more than
-            `max_error` in a log-mel value.
+            `max_error` in a log-mel value; or something else than a bundle stands in the folder's place.
     """
     features = FeatureConfig.voice()
     if (model.dims.n_tokens, model.dims.n_mels) != (len(TOKENS), features.num_features):
@@ -209,7 +207,3 @@ def _facts(
         **files,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(write_tacotron_bundle(load_tacotron(sys.argv[1]), sys.argv[2])["parity"], indent=2))

@@ -104,7 +104,8 @@ def write_activity_bundle(
     licences.
 
     Raises:
-        ModelError: the graph differs from torch by more than the stated bound.
+        ModelError: the graph differs from torch by more than the stated bound, or something else than a bundle stands
+            in the folder's place.
     """
     settings = settings or ActivityBundleSettings()
     with replacing(folder) as made:

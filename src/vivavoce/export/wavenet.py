@@ -1,6 +1,6 @@
 """WaveNet -> three ONNX graphs with the state in the caller's hands, a bundle that `runtime.wavenet` runs.
 
-    python -m vivavoce.export.wavenet runs/wavenet my-wavenet
+`viva voice` puts it into the folder `vocoder` of a voice.
 
 All of batch 1; T frames, L layers of C channels, V numbers that describe a sample:
 
@@ -14,8 +14,6 @@ The bundle appears only when the graphs have been held to torch, sample by sampl
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +143,7 @@ def write_wavenet_bundle(
 
     Raises:
         ModelError: the network is for other mels than voices are made of, or the graphs differ from torch by more than
-            `max_error` in an answer.
+            `max_error` in an answer; or something else than a bundle stands in the folder's place.
     """
     features, d = FeatureConfig.voice(), net.dims
     if (d.n_mels, d.hop_length) != (features.num_features, features.hop_length):
@@ -186,7 +184,3 @@ def _facts(
         **files,
         "parameters": sum(p.numel() for p in net.parameters()),
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(write_wavenet_bundle(load_wavenet(sys.argv[1]), sys.argv[2])["parity"], indent=2))

@@ -2,31 +2,38 @@
 
 A sentence is planned (`runtime.speech_plan`: words to tokens, with rate, pitch and volume of each), its mel is made in
 one call, and the vocoder turns that into samples in chunks: the first come while the rest of the sentence is still
-being computed, and of a book no more than a sentence is ever held. Nothing is drawn at random: the same text and
+being computed, and of a book no more than a sentence is ever held. What makes mel and samples is the bundle's to say
+(`runtime.voice_parts`). Chance, where a network needs it, comes from one seed for each sentence: the same text and
 settings give the same samples, and `stream` the same as `speak`.
+
+FastPitch says every word. The attention of Tacotron 2 may fail; then the sentence is spoken as it came, and the fault
+is reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.decoding.attention_check import AttentionReport
 from vivavoce.dsp.loudness import apply_gain, gain_to
 from vivavoce.errors import ModelError
-from vivavoce.runtime.session import open_session
+from vivavoce.runtime.fastpitch import FastPitchModel
+from vivavoce.runtime.griffin_lim import GriffinLimVocoder
 from vivavoce.runtime.speech_plan import Planner, Sentence, Style
+from vivavoce.runtime.tacotron2 import TacotronModel
 from vivavoce.runtime.vocoder import Vocoder
-from vivavoce.runtime.voice_bundle import VoiceBundle, load_voice_bundle
+from vivavoce.runtime.voice_bundle import GRIFFIN_LIM, TACOTRON2, WAVENET, VoiceBundle, load_voice_bundle
+from vivavoce.runtime.voice_parts import AcousticModel, MelVocoder
+from vivavoce.runtime.wavenet import WaveNetVocoder
 
 Array = NDArray[np.float32]
+OnFault = Callable[[Sentence, AttentionReport], None]
 
-INPUTS = ("tokens", "duration_scale", "pitch_shift", "energy_shift")
-OUTPUTS = ("mel", "durations")
-"""Of the acoustic model's graph; what they are stands in export/acoustic.py."""
 FIRST_FRAMES = 48  # of a sentence's first chunk, half a second: what follows is computed while it is played
 CHUNK_FRAMES = 192
 FADE_SECONDS = 0.005
@@ -41,6 +48,7 @@ class Synthesizer:
         threads: int = 1,
         lexicon: str | Path | None = None,
         provider: str = "cpu",
+        on_fault: OnFault | None = None,
     ) -> None:
         """Open a voice's bundle, or the folder of one; the package's own when none is named.
 
@@ -49,6 +57,7 @@ class Synthesizer:
             threads: processor threads for one call.
             lexicon: a file of one's own pronunciations, `word  PH1 ON0 E` a line, which go before all others.
             provider: what runs the networks, one of `session.PROVIDERS`.
+            on_fault: is told of each sentence whose attention failed, before it is heard; None: a warning is given.
 
         Raises:
             ModelError: the bundle is missing or damaged, or of another version.
@@ -57,12 +66,9 @@ class Synthesizer:
         """
         self.bundle = bundle if isinstance(bundle, VoiceBundle) else load_voice_bundle(bundle)
         self.planner = Planner(self.bundle.path("lexicon"), lexicon)
-        self.vocoder = Vocoder(self.bundle.path("vocoder"), threads, provider)
-        path = self.bundle.path("acoustic")
-        self._acoustic = open_session(path, threads, provider)
-        names = tuple(value.name for value in self._acoustic.get_inputs())
-        if names != INPUTS or tuple(value.name for value in self._acoustic.get_outputs()) != OUTPUTS:
-            raise ModelError(f"{path} takes {', '.join(names)}; expected {', '.join(INPUTS)}. Export the voice again.")
+        self.acoustic = _open_acoustic(self.bundle, threads, provider)
+        self.vocoder = _open_vocoder(self.bundle, threads, provider)
+        self.on_fault = on_fault or _warn
 
     @property
     def sample_rate(self) -> int:
@@ -87,6 +93,7 @@ class Synthesizer:
 
         Raises:
             TextError: there is nothing to say, or SSML is not valid.
+            ConfigError: a rate or pitch of a voice that has only its own.
         """
         style = style or Style()
         for sentence in self.planner.plan(text, style):
@@ -98,24 +105,25 @@ class Synthesizer:
         if sentence.pause_before_seconds:
             yield self._silence(sentence.pause_before_seconds)
         if len(sentence.tokens):
-            mel, durations = self.mel(sentence)
+            drawn = self.acoustic.mel_of(sentence)
+            if drawn.report is not None and not drawn.report.ok:
+                self.on_fault(sentence, drawn.report)
             gain = gain_to(self.bundle.measured_lufs, style.loudness_lufs or self.bundle.loudness_lufs)
-            shape = self._shape(sentence, durations)
+            shape = self._shape(sentence, drawn.durations)
             first = 0
-            for piece in self.vocoder.stream(_chunks(mel)):
+            for piece in self.vocoder.stream(_chunks(drawn.mel)):
                 yield apply_gain(piece * shape[first : first + len(piece)], gain)
                 first += len(piece)
         if sentence.pause_seconds:
             yield self._silence(sentence.pause_seconds)
 
     def mel(self, sentence: Sentence) -> tuple[Array, NDArray[np.int64]]:
-        """(T, 80) log-mel of a sentence, and the (U,) frames of each of its tokens, which sum to T."""
-        values: tuple[NDArray[Any], ...] = (
-            sentence.tokens, sentence.duration_scale, sentence.pitch_shift, np.zeros_like(sentence.pitch_shift)
-        )  # fmt: skip
-        inputs = {name: value[None] for name, value in zip(INPUTS, values, strict=True)}
-        mel, durations = self._acoustic.run(list(OUTPUTS), inputs)
-        return mel[0], durations[0]
+        """(T, 80) log-mel of a sentence, and the (U,) frames of each of its tokens, which sum to T.
+
+        `acoustic.mel_of` also gives the report on the attention, of which nobody is told here.
+        """
+        drawn = self.acoustic.mel_of(sentence)
+        return drawn.mel, drawn.durations
 
     def vocode(self, log_mel: Array) -> Array:
         """(T, 80) log-mel of `FeatureConfig.voice()` -> (256 T,) samples by the vocoder, as loud as the mel is."""
@@ -130,7 +138,9 @@ class Synthesizer:
             shape = np.full(total, factors[0], np.float32)
         else:  # from the middle of each token to that of the next
             ends = hop * durations.cumsum()
-            shape = np.interp(np.arange(total), ends - hop * durations / 2, factors).astype(np.float32)
+            # Tokens that were skipped share a place with the one before; a step would be heard there.
+            middles, first = np.unique(ends - hop * durations / 2, return_index=True)
+            shape = np.interp(np.arange(total), middles, factors[first]).astype(np.float32)
         count = min(round(FADE_SECONDS * self.sample_rate), total // 2)
         ramp = np.linspace(0.0, 1.0, count, endpoint=False, dtype=np.float32)
         shape[:count] *= ramp
@@ -139,6 +149,35 @@ class Synthesizer:
 
     def _silence(self, seconds: float) -> Array:
         return np.zeros(round(seconds * self.sample_rate), np.float32)
+
+
+def _open_acoustic(bundle: VoiceBundle, threads: int, provider: str) -> AcousticModel:
+    path = bundle.path("acoustic")
+    if bundle.kinds["acoustic"] != TACOTRON2:
+        return FastPitchModel(path, threads, provider)
+    model = TacotronModel(path, threads, provider)
+    _check_mel(bundle, path, model)
+    return model
+
+
+def _open_vocoder(bundle: VoiceBundle, threads: int, provider: str) -> MelVocoder:
+    path, kind = bundle.path("vocoder"), bundle.kinds["vocoder"]
+    if kind not in (WAVENET, GRIFFIN_LIM):
+        return Vocoder(path, threads, provider)
+    vocoder = WaveNetVocoder(path, threads, provider) if kind == WAVENET else GriffinLimVocoder(path)
+    _check_mel(bundle, path, vocoder)
+    return vocoder
+
+
+def _check_mel(bundle: VoiceBundle, path: Path, part: TacotronModel | WaveNetVocoder | GriffinLimVocoder) -> None:
+    """Whether a bundle inside the voice's means the same by a mel."""
+    if part.features != bundle.features:
+        raise ModelError(f"{path} has another mel definition than its voice; export the voice again.")
+
+
+def _warn(sentence: Sentence, report: AttentionReport) -> None:
+    faults = "; ".join(report.lines(sentence.spelled))
+    warnings.warn(f"attention failed in {sentence.text.strip()!r}: {faults}", stacklevel=3)
 
 
 def _chunks(mel: Array) -> Iterator[Array]:

@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from vivavoce.decoding.attention_check import AttentionReport, check_attention
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.dsp.sample_draws import dropout_factors
-from vivavoce.errors import ModelError, TextError, VivaError
+from vivavoce.errors import ConfigError, ModelError, TextError, VivaError
 from vivavoce.runtime.bundle import check_file, check_kind, read_facts, read_spec
 from vivavoce.runtime.session import open_session
-from vivavoce.runtime.voice_bundle import FileSpec
+from vivavoce.runtime.speech_plan import Sentence
+from vivavoce.runtime.voice_bundle import TACOTRON2, FileSpec
+from vivavoce.runtime.voice_parts import SentenceMel
 from vivavoce.text.voice_tokens import TOKENS
 
 Array = NDArray[np.float32]
 
-KIND = "tacotron2"
+KIND = TACOTRON2
 GRAPHS: tuple[Literal["encoder"], Literal["step"], Literal["postnet"]] = ("encoder", "step", "postnet")
 STATE = ("frame", "attention_hidden", "attention_cell", "context", "weights", "cumulative", "hidden", "cell")
 ENCODER_INPUTS, ENCODER_OUTPUTS = ("tokens",), ("values", "keys")
@@ -118,6 +120,26 @@ class TacotronModel:
         )
         return SpokenMel(self._run("postnet", coarse)[0][0], alignment, report)
 
+    def mel_of(self, sentence: Sentence, seed: int | None = 0) -> SentenceMel:
+        """A planned sentence, with the frames of each token by what each step looked at most.
+
+        Args:
+            sentence: at the rate and the pitch that were learned.
+            seed: see `speak`.
+
+        Raises:
+            ConfigError: the sentence asks for another rate or pitch.
+        """
+        if (sentence.duration_scale != 1.0).any() or (sentence.pitch_shift != 0.0).any():
+            raise ConfigError(
+                f"{self.folder} is a Tacotron 2, which has the one rate and pitch that it learned. Leave out --rate "
+                "and --pitch, and in SSML rate, pitch and emphasis; or speak with a voice that has a FastPitch."
+            )
+        spoken = self.speak(sentence.tokens, seed)
+        return SentenceMel(
+            spoken.mel, token_frames(spoken.alignment, len(spoken.mel), self.spec.reduction), spoken.report
+        )
+
     def _initial_state(self, tokens: int) -> list[Array]:
         """Before the first frame: silence on all sides, no attention anywhere."""
         s = self.spec
@@ -141,6 +163,22 @@ class TacotronModel:
 def frame_limit(tokens: int, features: FeatureConfig) -> int:
     """Frames after which a sentence of so many tokens is cut: two seconds, and a fifth of one a token."""
     return round((2.0 + 0.2 * tokens) * features.frames_per_second)
+
+
+def token_frames(alignment: Array, frames: int, reduction: int) -> NDArray[np.int64]:
+    """How long each token was said: the frames of the steps that looked at it most.
+
+    Args:
+        alignment: (S, U), each step's attention over the tokens.
+        frames: T, how many of the S reduction frames there are.
+        reduction: frames of a step.
+
+    Returns:
+        (U,) that sum to T; 0 for tokens that were never looked at most. They are in the order of the text, whatever the
+        attention did.
+    """
+    path = np.repeat(alignment.argmax(axis=1), reduction)[:frames]
+    return np.bincount(path, minlength=alignment.shape[1]).astype(np.int64)
 
 
 class _Files(TypedDict):

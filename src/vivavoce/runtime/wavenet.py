@@ -9,7 +9,7 @@ It is slow, as WaveNets are: two hundred small operations a sample. For products
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,15 @@ from vivavoce.dsp.sample_draws import LOGISTICS, MU_LAW, Rings, draw_samples
 from vivavoce.errors import ModelError, VivaError
 from vivavoce.runtime.bundle import check_file, check_kind, read_facts, read_spec
 from vivavoce.runtime.session import open_session
-from vivavoce.runtime.voice_bundle import FileSpec
+from vivavoce.runtime.voice_bundle import WAVENET, FileSpec
 
 Array = NDArray[np.float32]
 
-KIND = "wavenet"
+KIND = WAVENET
 UPSAMPLE_INPUTS, UPSAMPLE_OUTPUTS = ("log_mel",), ("upsampled",)
 CONDITION_INPUTS, CONDITION_OUTPUTS = ("upsampled",), ("conditions",)
 STEP_INPUTS, STEP_OUTPUTS = ("previous", "conditions", "past"), ("answer", "present")
+PIECE_FRAMES = 8  # of a piece of `stream`, a tenth of a second, which takes a second to draw
 _AT_ONCE = 64  # conditions that are computed together; those of all layers together are large
 
 
@@ -85,14 +86,26 @@ class WaveNetVocoder:
         Raises:
             AudioError: another shape, or values that are not finite.
         """
+        return np.concatenate(list(self._pieces(self._checked(log_mel), seed)))
+
+    def stream(self, log_mels: Iterable[Array], seed: int = 0) -> Iterator[Array]:
+        """Chunks of (t, F) frames -> pieces of the waveform that `__call__` gives of all frames, as they are drawn.
+
+        The first comes when all frames are there: it is the drawing that takes time.
+        """
+        frames = [self._checked(chunk) for chunk in log_mels if len(chunk)]
+        if frames:
+            yield from self._pieces(np.concatenate(frames), seed)
+
+    def _pieces(self, frames: Array, seed: int) -> Iterator[Array]:
         s = self.spec
-        frames = checked_log_mel(log_mel, self.features.num_features)
         upsampled = self._upsample.run(None, {"log_mel": frames[None]})[0]  # (1, T hop / hold, K)
         rings, draws = Rings(s.dilations, 1, s.channels), [np.random.default_rng(seed)]
         discrete = s.output == MU_LAW
         previous: NDArray[Any] = np.array([s.levels // 2]) if discrete else np.zeros(1, np.float32)
-        samples = np.empty(len(frames) * self.features.hop_length, previous.dtype)
-        for number in range(len(samples)):
+        samples: list[Any] = []
+        end = len(frames) * self.features.hop_length
+        for number in range(end):
             place = number // s.hold
             if number % s.hold == 0:
                 if place % _AT_ONCE == 0:
@@ -103,8 +116,14 @@ class WaveNetVocoder:
             answer, present = self._step.run(None, values)
             rings.remember(number, present)
             previous = draw_samples(answer, draws, s.output, s.levels)
-            samples[number] = previous[0]
-        return mu_law_decode(samples, s.levels) if discrete else samples
+            samples.append(previous[0])
+            if len(samples) == PIECE_FRAMES * self.features.hop_length or number + 1 == end:
+                piece = np.array(samples, previous.dtype)
+                yield mu_law_decode(piece, s.levels) if discrete else piece
+                samples.clear()
+
+    def _checked(self, log_mel: Array) -> Array:
+        return checked_log_mel(log_mel, self.features.num_features)
 
 
 def _read(folder: Path) -> tuple[Mapping[str, Any], FileSpec, FileSpec, StepSpec, FeatureConfig]:
