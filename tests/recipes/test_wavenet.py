@@ -50,6 +50,8 @@ def config(corpus: Path, tmp_path: Path) -> Config:
         peak_rate=1e-2,
         warmup=2,
         average_decay=0.9,
+        compile=False,
+        precision="fp32",
         log_every=10,
         watch_batches=1,
         spoken_frames=2,
