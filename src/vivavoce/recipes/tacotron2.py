@@ -70,7 +70,7 @@ class Config:
     dims: TacotronDims = SMALL
     features: FeatureConfig = field(default_factory=FeatureConfig.voice)
     trim: TrimRule = field(default_factory=TrimRule)
-    updates: int = 2000
+    updates: int = 4600
     batch_frames: int = 4800
     short_first: float = 0.5
     peak_rate: float = 1.5e-3
