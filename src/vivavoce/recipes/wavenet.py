@@ -43,8 +43,8 @@ class Config:
     `batch` segments of `frames` frames make an update; the first `skip_samples` of each do not count, because what came
     before them is not there. `watch_batches` batches of held-out recordings are scored, and `spoken_frames` frames of
     one are spoken at the end, a minute or so for a second on one core. `precision` is as in training/precision.py:
-    bf16, where the processor has it, halves the cost of an update. `compile` takes another quarter, and half a minute
-    at the beginning.
+    bf16, where the processor has it, halves the cost of an update. `compile` takes another quarter, and a minute at the
+    beginning.
     """
 
     manifests: tuple[str, ...] = ()
@@ -100,8 +100,7 @@ def main(config: Config) -> Path:
             seed=config.seed,
         )
         if config.compile:
-            for layer in net.layers:
-                layer.compile()
+            net.compile()
         run(step_function(net, config), batches, trainee, loop, folder, process, watch)
         if held_out is not None and config.spoken_frames:
             watch.speak(folder.path)
