@@ -20,7 +20,7 @@ from vivavoce.data.manifest import read_manifest
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.models.conformer_ctc import ConformerDims
 from vivavoce.recipes import asr_small
-from vivavoce.recipes.mini_librispeech import Config, fetch, main, network
+from vivavoce.recipes.mini_librispeech import Config, fetch, main, network, unpack
 
 LETTERS = {"a": "AA", "b": "B", "d": "D", "e": "EH", "k": "K", "o": "OW", "s": "S", "t": "T"}
 WORDS = ["".join(letters) for letters in itertools.product("bdkst", "aeo", "bdkst")]
@@ -111,3 +111,18 @@ def test_an_archive_that_is_not_there_names_the_remedy(tmp_path: Path, archives:
     with pytest.raises(DataError, match=r"cannot be fetched .*--set corpus=FOLDER"):
         fetch("train-clean-6", tmp_path / "corpus", archives)
     assert not list((tmp_path / "corpus").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("../outside.txt", tarfile.REGTYPE), ("/outside.txt", tarfile.REGTYPE), ("link", tarfile.SYMTYPE)],
+)
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path: Path, name: str, kind: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, "../elsewhere"
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.addfile(member)
+    folder = tmp_path / "folder"
+    with tarfile.open(tmp_path / "a.tar") as archive, pytest.raises(tarfile.TarError, match="no file below"):
+        unpack(archive, folder)
+    assert not [path for path in tmp_path.rglob("*") if path.name != "a.tar"]
