@@ -64,7 +64,14 @@ def newest_checkpoint(run: str | Path, recipe: str) -> tuple[Path, dict[str, Any
 def load_from_run(
     run: str | Path, recipe: str, build: Callable[[Mapping[str, Any]], Net], averaged: bool = True, part: str = ""
 ) -> Net:
-    """The network of the newest checkpoint, in evaluation.
+    """The network of `read_run` alone."""
+    return read_run(run, recipe, build, averaged, part)[0]
+
+
+def read_run(
+    run: str | Path, recipe: str, build: Callable[[Mapping[str, Any]], Net], averaged: bool = True, part: str = ""
+) -> tuple[Net, dict[str, Any]]:
+    """The network of the newest checkpoint, in evaluation, and what a bundle says of its training.
 
     Args:
         run, recipe: see `newest_checkpoint`.
@@ -76,10 +83,13 @@ def load_from_run(
         ModelError: there is no checkpoint, or the weights do not fit the configuration beside them.
     """
     checkpoint, config = newest_checkpoint(run, recipe)
-    tensors = unpack("average" if averaged else "model", load_checkpoint(checkpoint)[0])
+    stored, facts = load_checkpoint(checkpoint)
+    tensors = unpack("average" if averaged else "model", stored)
     try:
         net = build(config["dims"])
         net.load_state_dict(unpack(part, tensors) if part else tensors)
     except (RuntimeError, TypeError) as error:
         raise ModelError(f"{checkpoint} does not fit its config.json: {str(error).splitlines()[-1].strip()}") from None
-    return net.eval()
+    corpora = [Path(manifest).stem.removesuffix("-train") for manifest in config.get("manifests", ())]
+    training = {"updates": int(facts["step"]), "corpora": corpora, "seed": config.get("seed"), "dims": config["dims"]}
+    return net.eval(), training

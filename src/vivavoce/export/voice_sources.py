@@ -13,15 +13,11 @@ from typing import Any
 from torch import nn
 
 from vivavoce.errors import ConfigError, ModelError
-from vivavoce.export.acoustic import load_fastpitch
-from vivavoce.export.from_run import newest_checkpoint, read_config, recipe_of
-from vivavoce.export.tacotron2 import load_tacotron
-from vivavoce.export.vocoder import load_vocos
-from vivavoce.export.wavenet import load_wavenet
-from vivavoce.models.fastpitch import FastPitchDims
-from vivavoce.models.tacotron2 import TacotronDims
-from vivavoce.models.vocos import VocosDims
-from vivavoce.models.wavenet import WaveNetDims
+from vivavoce.export.from_run import read_config, read_run, recipe_of
+from vivavoce.models.fastpitch import FastPitch, FastPitchDims
+from vivavoce.models.tacotron2 import Tacotron2, TacotronDims
+from vivavoce.models.vocos import Vocos, VocosDims
+from vivavoce.models.wavenet import WaveNet, WaveNetDims
 from vivavoce.runtime.voice_bundle import (
     FASTPITCH,
     KINDS,
@@ -31,15 +27,17 @@ from vivavoce.runtime.voice_bundle import (
     VoiceBundle,
     load_voice_bundle,
 )
-from vivavoce.training.run_folder import load_checkpoint
 
 NO_TRAINING = "griffin-lim"
 """What is named in a run's place for a vocoder without a network."""
 
-_DIMS = {FASTPITCH: FastPitchDims, TACOTRON2: TacotronDims, VOCOS: VocosDims, WAVENET: WaveNetDims}
-_LOADERS: Mapping[str, Callable[[str | Path], nn.Module]] = {
-    FASTPITCH: load_fastpitch, TACOTRON2: load_tacotron, VOCOS: load_vocos, WAVENET: load_wavenet
-}  # fmt: skip
+_NETWORKS: Mapping[str, tuple[type, Callable[[Any], nn.Module], str]] = {
+    FASTPITCH: (FastPitchDims, FastPitch, ""),
+    TACOTRON2: (TacotronDims, Tacotron2, ""),
+    VOCOS: (VocosDims, Vocos, "vocoder"),
+    WAVENET: (WaveNetDims, WaveNet, ""),
+}
+"""Of each recipe: its sizes, its network, and that network's name among those that are trained together."""
 
 
 @dataclass(frozen=True)
@@ -116,29 +114,18 @@ def choose_words(acoustic: Acoustic, dictionary: Path | None, guesser: Path | No
     )
 
 
-def training_of(run: str | Path, recipe: str) -> dict[str, Any]:
-    """What a bundle says of one of its networks' training, out of the folder of `viva train RECIPE`.
-
-    Raises:
-        ModelError: there is no checkpoint, or no configuration.
-    """
-    checkpoint, config = newest_checkpoint(run, recipe)
-    _, facts = load_checkpoint(checkpoint)
-    corpora = [Path(manifest).stem.removesuffix("-train") for manifest in config.get("manifests", ())]
-    return {"updates": int(facts["step"]), "corpora": corpora, "seed": config.get("seed"), "dims": config["dims"]}
-
-
 def _find(folder: Path, part: str) -> Trained | VoiceBundle:
-    recipes = [name for name in KINDS[part] if name in _LOADERS]
+    recipes = [name for name in KINDS[part] if name in _NETWORKS]
     wanted = " or ".join(f"`viva train {name}`" for name in recipes)
     if (folder / "bundle.json").is_file():
         return load_voice_bundle(folder)
     if not (folder / "config.json").is_file():
         other = f", nor {NO_TRAINING}" if part == "vocoder" else ""
         raise ModelError(f"{folder} is no run folder of {wanted}, and no voice's bundle{other}.")
-    recipe = recipe_of(read_config(folder), _DIMS)
+    recipe = recipe_of(read_config(folder), {name: sizes for name, (sizes, _, _) in _NETWORKS.items()})
     if recipe not in recipes:
         found = f"a run of `viva train {recipe}`" if recipe else "a run of another recipe"
         what = "acoustic model comes first" if part == "acoustic" else "vocoder comes second"
         raise ModelError(f"{folder} is {found}; the {what}, from {wanted} or a voice's bundle.")
-    return Trained(_LOADERS[recipe](folder), training_of(folder, recipe))
+    sizes, network, name = _NETWORKS[recipe]
+    return Trained(*read_run(folder, recipe, lambda dims: network(sizes(**dims)), part=name))
