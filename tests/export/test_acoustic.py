@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,10 @@ def make_run(folder: Path, net: FastPitch) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def net() -> FastPitch:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one speaker", "one of two speakers"])
+def net(request: pytest.FixtureRequest) -> FastPitch:
     torch.manual_seed(3)
-    net = FastPitch(DIMS).eval()
+    net = FastPitch(replace(DIMS, speakers=request.param)).eval()
     net.set_normalisation(torch.full((80,), -5.0), torch.full((80,), 2.0), 0.2, 0.8)
     with torch.no_grad():
         net.duration.out.bias.fill_(1.4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 DIMS = ConformerDims(layers=2, width=64, heads=2, feed_forward=128, left_frames=12, phone_layer=1)
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[ConformerCTC, Path]:
+@pytest.fixture(scope="module", params=[0, 5], ids=["", "leaning on the stream's mean"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[ConformerCTC, Path]:
     torch.manual_seed(0)
-    model = ConformerCTC(DIMS).eval()
+    model = ConformerCTC(replace(DIMS, mean_prior=request.param)).eval()
     model.set_normalisation(torch.full((80,), -6.0), torch.full((80,), 3.0))
     return model, export_onnx(model, tmp_path_factory.mktemp("graph") / "model.onnx")
 

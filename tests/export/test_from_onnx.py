@@ -23,7 +23,7 @@ from vivavoce.runtime.recognizer import Recognizer
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, torch.Tensor], Path]:
     """Weights as training leaves them: none equal to another, as the ones and zeros of a new network are."""
     torch.manual_seed(6)
-    dims = ConformerDims(width=32, layers=2, heads=2, feed_forward=64, phone_layer=1, final_phones=True)
+    dims = ConformerDims(width=32, layers=2, heads=2, feed_forward=64, phone_layer=1, final_phones=True, mean_prior=4)
     model = ConformerCTC(dims).eval()
     with torch.no_grad():
         for tensor in model.state_dict().values():
@@ -65,9 +65,15 @@ def test_training_starts_from_the_default_recogniser(babble: Callable[..., np.nd
     assert set(model.state_dict()) - set(without.state_dict()) == {
         f"final_phone_{part}.{kind}" for part in ("norm", "out") for kind in ("weight", "bias")
     }
+    leaning = ConformerCTC(replace(DIMS, mean_prior=25)).eval()
+    start_from(leaning, str(bundle.folder))  # takes nothing away at first
     log_mel = features(babble(5.12, seed=3), bundle.features)[:504]
     with torch.inference_mode():
-        output = model(torch.from_numpy(log_mel)[None], torch.tensor([126]), bundle.model.chunk_frames)
+        output, same = (
+            net(torch.from_numpy(log_mel)[None], torch.tensor([126]), bundle.model.chunk_frames)
+            for net in (model, leaning)
+        )
+    torch.testing.assert_close(same.log_probs, output.log_probs)
     for ours, phones in ((output.log_probs[0].numpy(), False), (output.phone_log_probs[0].numpy(), True)):
         theirs = recognizer.log_probs(babble(5.12, seed=3), phones=phones)
         np.testing.assert_allclose(ours[:96], theirs[:96], atol=1e-3)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vivavoce.models.conformer_ctc import (
+    Adaptation,
     ConformerCTC,
     ConformerDims,
     UtteranceDropout,
@@ -23,10 +24,10 @@ DIMS = ConformerDims(
 )
 
 
-@pytest.fixture
-def model() -> ConformerCTC:
+@pytest.fixture(params=[0, 3], ids=["", "leaning on the stream's mean"])
+def model(request: pytest.FixtureRequest) -> ConformerCTC:
     torch.manual_seed(1)
-    model = ConformerCTC(DIMS).eval()
+    model = ConformerCTC(replace(DIMS, mean_prior=request.param)).eval()
     model.set_normalisation(torch.randn(12), torch.rand(12) + 0.5)
     return model
 
@@ -72,6 +73,22 @@ def test_other_strides_in_chunks_equal_the_whole(strides: tuple[int, ...], outpu
         state = output.state
         pieces.append(output.phone_log_probs)
     torch.testing.assert_close(torch.cat(pieces, 1), whole.phone_log_probs, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_the_mean_of_a_stream_is_that_of_all_before_a_block() -> None:
+    adapt = Adaptation(5, prior=3, memory=8)
+    blocks = torch.randn(2, 20, 4, 5, generator=torch.Generator().manual_seed(4))
+    out, mean = adapt(blocks, torch.zeros(2, 5), torch.zeros(2, dtype=torch.int64))
+    for row in range(2):
+        running = torch.zeros(5)
+        for n, block in enumerate(blocks[row]):
+            torch.testing.assert_close(out[row, n], block - running)  # the matrix begins as the identity
+            before = 3 + min(n, 8)
+            running = (before * running + block.mean(0)) / (before + 1)
+            if n < 8:  # a plain mean so far, in which the prior's zeros count as three blocks
+                torch.testing.assert_close(running, blocks[row, : n + 1].mean(1).sum(0) / (n + 4))
+        torch.testing.assert_close(mean[row], running)
 
 
 @torch.inference_mode()

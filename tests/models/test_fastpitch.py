@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -84,6 +86,25 @@ def test_pitch_is_moved_by_semitones(net: FastPitch) -> None:
     )
     assert (octave.mel - plain.mel).abs().max() > 0.01
     assert torch.equal(octave.durations, plain.durations)
+
+
+def test_of_several_speakers_the_first_is_the_voice() -> None:
+    torch.manual_seed(1)
+    net = FastPitch(replace(SMALL, speakers=3)).eval()
+    tokens, lengths = torch.randint(3, 76, (3, 8)), torch.tensor([8, 8, 6])
+    durations = torch.full((3, 8), 2) * (torch.arange(8) < lengths[:, None])
+    given = (tokens, lengths, durations, torch.zeros(3, 8), torch.zeros(3, 8), 16)
+    with torch.inference_mode():
+        voice = net(*given)
+        several = net(*given, torch.tensor([0, 1, 2]))
+        ones, zeros = torch.ones(3, 8), torch.zeros(3, 8)
+        spoken = net.speak(tokens, lengths, ones, zeros, zeros)
+    torch.testing.assert_close(several.mel[0], voice.mel[0])
+    for row in (1, 2):
+        assert (several.mel[row] - voice.mel[row]).abs().max() > 0.01
+        assert (several.pitch[row] - voice.pitch[row]).abs().max() > 0.01
+    torch.testing.assert_close(spoken.log_durations, voice.log_durations)
+    assert not several.mel[2, 12:].any()
 
 
 def test_it_learns_one_batch_by_heart() -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from vivavoce.audio.files import write_waveform
-from vivavoce.data.manifest import Utterance, write_manifest
+from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.data.voice_split import is_held_out
 from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.voice_lexicon import write_voice_lexicon
@@ -18,7 +19,7 @@ from vivavoce.errors import ConfigError, DataError
 from vivavoce.models.aligner import AlignerDims
 from vivavoce.models.fastpitch import SPACE_ID, FastPitchDims
 from vivavoce.recipes.fastpitch import AlignerConfig, Config, load_texts, main, window_prior
-from vivavoce.training.run_folder import load_checkpoint
+from vivavoce.training.run_folder import load_checkpoint, unpack
 
 WORDS = {"tea": "T IY1", "time": "T AY1 M", "met": "M EH1 T", "team": "T IY1 M", "my": "M AY1", "a": "AH0", "i": "AY1"}
 
@@ -94,6 +95,22 @@ def test_from_recordings_to_a_checkpoint(config: Config) -> None:
     main(replace(config, updates=7))
     assert (folder / "durations.npz").stat().st_mtime_ns == written
     assert load_checkpoint(sorted((folder / "checkpoints").iterdir())[-1])[1]["step"] == 7
+
+
+def test_others_teach_the_voice_too(config: Config, tmp_path: Path) -> None:
+    own = read_manifest(config.manifests[0])
+    others = [replace(utterance, id=f"{utterance.id}b", speaker="other") for utterance in own[:4]]
+    write_manifest(tmp_path / "others.jsonl", others)
+    manifests = (*config.manifests, str(tmp_path / "others.jsonl"))
+    folder = main(replace(config, manifests=manifests, run=str(tmp_path / "run"), own_times=3))
+    saved = json.loads((folder / "config.json").read_text())
+    assert saved["dims"]["speakers"] == 2
+    tensors, _ = load_checkpoint(*(folder / "checkpoints").iterdir())
+    alone, _ = load_checkpoint(*sorted((Path(config.run) / "checkpoints").iterdir())[-1:])
+    assert unpack("average", tensors)["speaker.weight"].shape == (2, 16)
+    # What the voice is measured by is its own, whoever stands beside it.
+    for name in ("feature_mean", "feature_deviation"):
+        torch.testing.assert_close(unpack("average", tensors)[name], unpack("average", alone)[name])
 
 
 def test_tokens_are_those_that_the_voice_is_given(config: Config) -> None:

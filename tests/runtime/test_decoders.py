@@ -19,6 +19,7 @@ from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
 from vivavoce.decoding.ngram_training import estimate
+from vivavoce.decoding.second_pass import SecondWeights
 from vivavoce.decoding.word_beam import WordSearch
 from vivavoce.decoding.word_scorer import WordScorer
 from vivavoce.decoding.words import token_words
@@ -260,22 +261,34 @@ def test_silence_fills_no_memory(scorer: WordScorer) -> None:
 
 
 LETTERS = Alphabet(("<blank>", " ", "a", "b", "c"))
+SPOKEN = Alphabet(("<blank>", "A", "B", "C"), separator=" ")
 SAID = (Pronunciation("ab", (1, 2)), Pronunciation("cab", (3, 1, 2)), Pronunciation("b", (2,)))
 
 
 class Likelier:
     """A second pass that likes long words."""
 
-    def rescore(self, readings: list[Any], state: Any, before: Any) -> list[Any]:
+    weights = SecondWeights(letters=1.0)
+
+    def rescore(self, readings: list[Any], state: Any, before: Any, letters: Any) -> list[Any]:
         def score(one: Any) -> float:
             return float(one.log_score + sum(len(word.word) for word in one.words))
 
         return sorted((replace(one, log_score=score(one)) for one in readings), key=lambda one: -one.log_score)
 
 
+class Speller(Likelier):
+    """A second pass that likes what the letters say."""
+
+    def rescore(self, readings: list[Any], state: Any, before: Any, letters: Any) -> list[Any]:
+        heard = letters([[word.word for word in one.words] for one in readings])
+        spelled = [replace(one, log_score=float(score)) for one, score in zip(readings, heard, strict=True)]
+        return sorted(spelled, key=lambda one: -one.log_score)
+
+
 @pytest.fixture
 def passes(request: pytest.FixtureRequest) -> LexiconPasses:
-    return LexiconPasses(LexiconScorer(LexiconTree(SAID, 4)), Likelier() if request.param else None)  # type: ignore
+    return LexiconPasses(LexiconScorer(LexiconTree(SAID, 4)), request.param() if request.param else None)
 
 
 def of_path(path: list[int]) -> np.ndarray:
@@ -285,10 +298,10 @@ def of_path(path: list[int]) -> np.ndarray:
     return np.where(np.array(path)[:, None] == 0, sure, doubtful).astype(np.float32)
 
 
-@pytest.mark.parametrize("passes", [False, True], indirect=True)
+@pytest.mark.parametrize("passes", [None, Likelier], indirect=True)
 def test_a_lexicon_piece_ends_between_words_behind_ever_shorter_pauses(passes: LexiconPasses) -> None:
     def cut(path: list[int]) -> bool:
-        return len(LexiconStream(passes, LETTERS, 0).accept(of_path(path)).token_ids) > 0
+        return len(LexiconStream(passes, LETTERS, SPOKEN).accept(of_path(path)).token_ids) > 0
 
     assert not cut([3, 1, 2] + [0] * 10)
     assert cut([3, 1, 2] + [0] * 11)
@@ -301,17 +314,30 @@ def test_a_lexicon_piece_ends_between_words_behind_ever_shorter_pauses(passes: L
     assert not cut([1, 2, 0] * 30)
 
 
-@pytest.mark.parametrize("passes", [False, True], indirect=True)
+def test_letters_choose_among_the_readings() -> None:
+    passes = LexiconPasses(LexiconScorer(LexiconTree(SAID, 4)), Speller())  # type: ignore[arg-type]
+    phones = of_path([3, 1, 2, 0, 1, 2])
+    phones[0] = np.log([0.3, 0.1, 0.1, 0.5])  # "cab" more likely than "ab"
+    for first, text in ((4, "cab ab"), (0, "ab ab")):
+        letters = np.log(np.full((6, 5), 0.01) + 0.95 * np.eye(5)[[first, 2, 3, 1, 2, 3]]).astype(np.float32)
+        stream = LexiconStream(passes, LETTERS, SPOKEN)
+        stream.accept(np.hstack([phones, letters])[:2])
+        stream.accept(np.hstack([phones, letters])[2:])
+        assert LETTERS.decode(stream.finish().token_ids) == text
+
+
+@pytest.mark.parametrize("passes", [None, Likelier, Speller], indirect=True)
 def test_lexicon_pieces_are_the_same_for_every_chunking(passes: LexiconPasses) -> None:
     rng = np.random.default_rng(3)
     path = [token for count in (3, 20, 40, 2, 5) for token in [*([1, 2, 0, 3, 1, 2, 0] * count), *[0] * 8]]
     log_probs = of_path(path)
     log_probs[rng.integers(0, len(path), 30)] = random_log_probs(rng, 30, 4)
-    whole = LexiconStream(passes, LETTERS, 0)
+    log_probs = np.hstack([log_probs, random_log_probs(rng, len(path), 5)])
+    whole = LexiconStream(passes, LETTERS, SPOKEN)
     expected = [whole.accept(log_probs), whole.finish()]
     assert len(expected[0].token_ids) > 100
     for _ in range(4):
-        stream, parts = LexiconStream(passes, LETTERS, 0), []
+        stream, parts = LexiconStream(passes, LETTERS, SPOKEN), []
         for piece in np.split(log_probs, np.sort(rng.integers(0, len(path), 12))):
             aside = stream.fork()
             aside.accept(piece[::-1])

@@ -117,6 +117,24 @@ def test_examples_are_scaled(sounds: VoiceSounds) -> None:
     assert (np.diff(heights) > 0).all()
 
 
+def test_everybody_is_scaled_by_their_own(sounds: VoiceSounds) -> None:
+    tokens = [[1, 20, 30, 1]] * 7
+    durations = [np.array([10, 20, int(frames) - 37, 7]) for frames in sounds.frames()]
+    speakers = [0, 0, 0, 1, 1, 1, 1]
+    made, scale = make_examples(sounds, tokens, durations, speakers)
+    assert [example.speaker for example in made] == speakers
+    assert scale == make_examples(sounds, tokens, durations, [0, 0, 0, 1, 1, 1, 1])[1]
+    assert scale.pitch_mean < make_examples(sounds, tokens, durations)[1].pitch_mean  # the lower half of the voices
+    for who in (made[:3], made[3:]):
+        energy = np.concatenate([example.energy for example in who])
+        assert energy.mean() == pytest.approx(0.0, abs=1e-4)
+        assert energy.std() == pytest.approx(1.0, abs=1e-3)
+    batch = VoiceBatches(sounds, made, range(7), 10_000, 0).make([5, 0])
+    assert batch.speakers.tolist() == [1, 0]
+    mean, _ = sounds.statistics([0, 2])
+    np.testing.assert_allclose(mean, np.concatenate([sounds[0].mel, sounds[2].mel]).mean(0), rtol=1e-5)
+
+
 def test_durations_that_do_not_fit_are_refused(sounds: VoiceSounds) -> None:
     with pytest.raises(DataError, match="recording 0 has 2 durations of 9 frames"):
         make_examples(sounds, [[1, 2]] * 7, [np.array([4, 5])] * 7)

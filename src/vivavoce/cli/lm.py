@@ -224,6 +224,7 @@ def second_pass(
     share: Annotated[float, typer.Option(metavar="X", help="The network's share in a word's probability.")] = 0.7,
     model_weight: Annotated[float, typer.Option(metavar="X", help="Factor of the logarithms of both.")] = 1.0,
     word_bonus: Annotated[float, typer.Option(metavar="X", help="Added for every word.")] = 0.0,
+    letters: Annotated[float, typer.Option(metavar="X", help="Factor of the letters' logarithm, as heard.")] = 0.0,
 ) -> None:
     """Put a network into a recogniser's bundle, which looks again at what the decoder "lexicon" found."""
     from vivavoce.cli.evaluate import choose
@@ -233,7 +234,7 @@ def second_pass(
     from vivavoce.runtime.recognizer import Recognizer
     from vivavoce.runtime.unit_predictor import UnitPredictor
 
-    weights = SecondWeights(share, model_weight, word_bonus)
+    weights = SecondWeights(share, model_weight, word_bonus, letters)
     opened = UnitPredictor.open(network)
     if tune:
         tried = tune_second_pass(Recognizer(bundle, decoder="lexicon"), choose(tune, limit), opened, said=show_tried)

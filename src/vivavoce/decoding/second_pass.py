@@ -5,8 +5,9 @@ The search scores words by n-grams. Of its likeliest texts the n-grams' part is 
     model * sum of log((1 - share) * P_ngram(word) + share * P_units(word)) + word * number of words
 
 P_units is the probability of all the word's units (text/subwords.py) behind the text so far, that of earlier pieces
-too. What the sound and hotwords have earned stays. Texts that begin alike share their beginnings in a tree, each part
-of which is looked at once, and all in one call.
+too. What the sound and hotwords have earned stays; a caller who has heard letters besides phones may say how likely a
+text's are, and `letters` times that logarithm is added. Texts that begin alike share their beginnings in a tree, each
+part of which is looked at once, and all in one call.
 
 Which network predicts units is the caller's affair: anything that maps a tree to logarithms will do.
 """
@@ -14,7 +15,7 @@ Which network predicts units is the caller's affair: anything that maps a tree t
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -41,11 +42,13 @@ class SecondWeights:
         share: of the units' probability in a word's, the n-grams having the rest; 0 to 1.
         model: factor of the logarithm of both together.
         word: added for every word.
+        letters: factor of the logarithm of the probability that the text's letters were heard.
     """
 
     share: float = 0.7
     model: float = 1.0
     word: float = 0.0
+    letters: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
@@ -53,8 +56,9 @@ class SecondWeights:
         Raises:
             ConfigError: a share outside 0 to 1, a factor below 0, or a bonus that is not finite.
         """
-        if not (0.0 <= self.share <= 1.0 and 0.0 <= self.model < math.inf and math.isfinite(self.word)):
-            raise ConfigError(f"{self}: expected a share of 0 to 1, a factor of at least 0 and a finite word bonus.")
+        factors = 0.0 <= self.model < math.inf and 0.0 <= self.letters < math.inf
+        if not (0.0 <= self.share <= 1.0 and factors and math.isfinite(self.word)):
+            raise ConfigError(f"{self}: expected a share of 0 to 1, factors of at least 0 and a finite word bonus.")
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,10 @@ class Network(Protocol):
         ...
 
 
+Letters = Callable[[Sequence[Sequence[str]]], Array]
+"""Texts -> (R,) how likely the letters of each are by the sound, natural logarithms."""
+
+
 class SecondPass:
     """A network of units and an n-gram model together, for many streams."""
 
@@ -132,7 +140,11 @@ class SecondPass:
         self.network, self.model, self.first, self.weights, self.own = network, model, first, weights, own
 
     def rescore(
-        self, readings: Sequence[LexiconHypothesis], state: State, before: Sequence[str] = ()
+        self,
+        readings: Sequence[LexiconHypothesis],
+        state: State,
+        before: Sequence[str] = (),
+        letters: Letters | None = None,
     ) -> list[LexiconHypothesis]:
         """The readings with other scores, likeliest first; those that were far from the best are left out.
 
@@ -140,11 +152,14 @@ class SecondPass:
             readings: of one piece, likeliest first.
             state: the n-gram model's, before the piece.
             before: the words before it, the last of which count.
+            letters: asked where they have a weight; there must be one then.
         """
         kept = self.chosen(readings)
-        changes = self.look([[word.word for word in one.words] for one in kept], state, before).changes(
-            self.weights, self.first
-        )
+        texts = [[word.word for word in one.words] for one in kept]
+        changes = self.look(texts, state, before).changes(self.weights, self.first)
+        if self.weights.letters:
+            assert letters is not None, "the weights ask for letters"
+            changes = (np.array(changes) + self.weights.letters * letters(texts)).tolist()
         changed = [replace(one, log_score=one.log_score + more) for one, more in zip(kept, changes, strict=True)]
         return sorted(changed, key=lambda one: -one.log_score)
 

@@ -7,14 +7,18 @@ encoder, the search and the network run once; each set of weights then costs ari
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vivavoce.data.manifest import Utterance
+from vivavoce.decoding.letter_scores import text_log_probs
 from vivavoce.decoding.lexicon_readings import ReadingSearch
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer
 from vivavoce.decoding.second_pass import Look, Network, SecondPass, SecondWeights
+from vivavoce.decoding.words import BOUNDARY
 from vivavoce.evaluation.recordings import audio_of
 from vivavoce.evaluation.word_weights import references_of
 from vivavoce.metrics.edits import count_edits
@@ -25,6 +29,7 @@ from vivavoce.runtime.recognizer import Recognizer, make_lexicon_scorer, open_le
 SHARES = tuple(n / 10 for n in range(11))
 MODELS = tuple(round(0.5 + n / 10, 1) for n in range(16))
 WORDS = (-3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5)
+LETTERS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,14 @@ class TriedSecond:
 class Heard:
     """An utterance's words, what the first pass heard, likeliest first, and what both models say of that.
 
-    `edits` are those of each reading to the words.
+    `edits` are those of each reading to the words, `letters` the logarithms of the probabilities of their spellings.
     """
 
     reference: list[str]
     readings: list[LexiconHypothesis]
     edits: list[int]
     look: Look
+    letters: NDArray[np.float64]
 
 
 def tune_second_pass(
@@ -68,7 +74,7 @@ def tune_second_pass(
     for share in SHARES:
         rates = {
             weights: sum(errors(one, weights, scorer) for one in heard) / words
-            for weights in (SecondWeights(share, model, word) for model in MODELS for word in WORDS)
+            for weights in (SecondWeights(share, *others) for others in product(MODELS, WORDS, LETTERS))
         }
         chosen = middle(rates)
         best.append(TriedSecond(chosen, rates[chosen]))
@@ -83,23 +89,27 @@ def hear(
     bundle = recognizer.bundle
     scorer = make_lexicon_scorer(bundle, open_lexicon(bundle))
     both = SecondPass(network, scorer.model, scorer.weights, SecondWeights())
-    blank_id = bundle.alphabet(PHONES).blank_id
+    blank_id, tokens = bundle.alphabet(PHONES).blank_id, bundle.tokens
+    boundary = tokens.tokens.index(BOUNDARY)
     heard = []
     for utterance, text in zip(utterances, references_of(utterances), strict=True):
         reference = text.split()
         search = ReadingSearch(scorer, blank_id, LEXICON_BEAM)
-        search.accept(recognizer.log_probs(audio_of(utterance), phones=True))
+        audio = audio_of(utterance)
+        search.accept(recognizer.log_probs(audio, phones=True))
         readings = both.chosen(search.hypotheses(True, SHARED_READINGS))
         found = [[word.word for word in reading.words] for reading in readings]
         edits = [count_edits(reference, words).errors for words in found]
-        heard.append(Heard(reference, readings, edits, both.look(found, scorer.start()[0])))
+        spelled = [tokens.encode(" ".join(words)) for words in found]
+        letters = text_log_probs(recognizer.log_probs(audio), spelled, tokens.blank_id, boundary)
+        heard.append(Heard(reference, readings, edits, both.look(found, scorer.start()[0]), letters))
     return heard, scorer
 
 
 def errors(heard: Heard, weights: SecondWeights, scorer: LexiconScorer) -> int:
     """Word errors of what the second pass chooses."""
     changes = heard.look.changes(weights, scorer.weights)
-    scores = [one.log_score + more for one, more in zip(heard.readings, changes, strict=True)]
+    scores = np.array([one.log_score for one in heard.readings]) + changes + weights.letters * heard.letters
     return heard.edits[int(np.argmax(scores))]
 
 
@@ -107,5 +117,5 @@ def middle(rates: dict[SecondWeights, float]) -> SecondWeights:
     """Of the weights of the lowest rate those nearest to their mean: less of chance than the first of them."""
     lowest = min(rates.values())
     good = [weights for weights, rate in rates.items() if rate == lowest]
-    mean = replace(good[0], model=float(np.mean([w.model for w in good])), word=float(np.mean([w.word for w in good])))
-    return min(good, key=lambda w: (w.model - mean.model) ** 2 + (w.word - mean.word) ** 2)
+    points = np.array([(w.model, w.word, w.letters) for w in good])
+    return good[int(np.argmin(((points - points.mean(axis=0)) ** 2).sum(axis=1)))]

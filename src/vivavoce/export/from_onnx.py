@@ -39,14 +39,19 @@ def load_from_bundle(model: ConformerCTC, folder: str | Path) -> None:
 
 
 def load_known(model: ConformerCTC, weights: Mapping[str, Tensor]) -> None:
-    """Load weights; of the final phone output, which not every network has, what there is on both sides.
+    """Load weights; of parts that not every network has, what there is on both sides.
+
+    A final phone output begins anew. What leans on a stream's mean begins with taking nothing away, so that the rest
+    hears what it is used to.
 
     Raises:
         RuntimeError: as `load_state_dict`.
     """
     own = model.state_dict()
     fresh = {name: value for name, value in own.items() if name.startswith("final_phone_")}
-    known = {name: value for name, value in weights.items() if name in own or not name.startswith("final_phone_")}
+    fresh |= {name: torch.zeros_like(value) for name, value in own.items() if name.startswith("adapt.")}
+    optional = ("final_phone_", "adapt.")
+    known = {name: value for name, value in weights.items() if name in own or not name.startswith(optional)}
     model.load_state_dict({**fresh, **known})
 
 

@@ -37,7 +37,9 @@ class ConformerDims:
     `strides` are those of the front end's layers, and their product is the subsampling; each encoder frame answers for
     `outputs_per_frame` output frames. `left_frames` is the attention's memory in encoder frames, `convolution_frames`
     the past that the depthwise convolution sees, `phone_layer` the number of blocks below the phone output that is fed
-    back. With `final_phones` the phones that are given out are read behind all blocks, by a third output.
+    back. With `final_phones` the phones that are given out are read behind all blocks, by a third output. With
+    `mean_prior` above 0 features lean on the running mean of their stream (`Adaptation`), before which that of the
+    training speech counts as so many encoder frames.
     """
 
     n_features: int = 80
@@ -53,6 +55,7 @@ class ConformerDims:
     phones: int = 40
     phone_layer: int = 4
     final_phones: bool = False
+    mean_prior: int = 0
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -78,8 +81,9 @@ class ConformerDims:
 class EncoderState(NamedTuple):
     """What one stream remembers between chunks; all zeros at its start.
 
-    front: (B, front_frames, F) normalised features; attention: (layers, B, L, 2D) keys and values;
-    convolution: (layers, B, K, D); seen: (B,) int64, how many frames of `attention` are real.
+    front: (B, front_frames, F) normalised features, and with `mean_prior` one row more, their mean so far;
+    attention: (layers, B, L, 2D) keys and values; convolution: (layers, B, K, D); seen: (B,) int64, how many frames of
+    `attention` are real.
     """
 
     front: Tensor
@@ -207,6 +211,38 @@ class UtteranceDropout(nn.Module):
         return x * (torch.rand(x.shape[0], 1, x.shape[2], device=x.device) < keep).to(x.dtype).div_(keep)
 
 
+class Adaptation(nn.Module):
+    """Features lean on the mean of what their stream has brought so far: a speaker, a microphone, a codec.
+
+    Only the past counts, a block of frames (those of one encoder frame) at a time, so that a file and a stream see the
+    same. The mean begins as that of the training set, 0 here, which weighs `prior` blocks; of the blocks behind each
+    counts as much, until there are `memory`, from where on the oldest fade.
+
+    What is done with it is learned: a matrix, which begins as the identity, takes it away from the features.
+    Source: sliding mean normalisation, of which this is the recursive form with a prior.
+    """
+
+    def __init__(self, features: int, prior: int, memory: int) -> None:
+        super().__init__()
+        self.prior, self.memory = prior, memory
+        self.take = nn.Linear(features, features)
+        nn.init.eye_(self.take.weight)
+        nn.init.zeros_(self.take.bias)
+
+    def forward(self, blocks: Tensor, mean: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """blocks: (B, n, k, F), mean: (B, F) before them, seen: (B,) blocks -> (B, n, k, F), and the mean behind."""
+        n = blocks.shape[1]
+        place = torch.arange(n, device=blocks.device)
+        behind = (seen[:, None] + place).clamp(max=self.memory)  # (B, n)
+        gain = 1.0 / (self.prior + 1.0 + behind)  # of block j in the mean behind it
+        kept = F.pad(torch.log1p(-gain).cumsum(1), (1, 0))  # (B, n + 1): log of what is left of the first mean
+        # Row i is the mean before block i: a sum over the blocks j before it, each faded by all between.
+        rows = torch.arange(n + 1, device=blocks.device)[:, None]
+        fade = (kept[:, :, None] - kept[:, None, 1:]).masked_fill(place >= rows, float("-inf")).exp()
+        means = (fade * gain[:, None]) @ blocks.mean(2) + kept.exp()[..., None] * mean[:, None]  # (B, n + 1, F)
+        return blocks - self.take(means[:, :-1]).unsqueeze(2), means[:, -1]
+
+
 class ConformerBlock(nn.Module):
     """Convolution, attention, feed-forward, each with its own residual."""
 
@@ -243,6 +279,7 @@ class ConformerCTC(nn.Module):
         self.dims = dims
         self.register_buffer("feature_mean", torch.zeros(dims.n_features))
         self.register_buffer("feature_scale", torch.ones(dims.n_features))
+        self.adapt = Adaptation(dims.n_features, dims.mean_prior, dims.left_frames) if dims.mean_prior else None
         self.front = FrontEnd(dims)
         self.blocks = nn.ModuleList([ConformerBlock(dims) for _ in range(dims.layers)])
         self.phone_norm = nn.LayerNorm(dims.width)
@@ -263,7 +300,7 @@ class ConformerCTC(nn.Module):
         """The state before the first chunk of `batch` streams."""
         d = self.dims
         return EncoderState(
-            torch.zeros(batch, d.front_frames, d.n_features, device=device),
+            torch.zeros(batch, d.front_frames + (self.adapt is not None), d.n_features, device=device),
             torch.zeros(d.layers, batch, d.left_frames, 2 * d.width, device=device),
             torch.zeros(d.layers, batch, d.convolution_frames, d.width, device=device),
             torch.zeros(batch, dtype=torch.int64, device=device),
@@ -282,13 +319,20 @@ class ConformerCTC(nn.Module):
         """
         d = self.dims
         x = (features - self.feature_mean) * self.feature_scale
-        front_past = x.new_zeros(x.shape[0], d.front_frames, d.n_features) if state is None else state.front
+        batch = x.shape[0]
+        seen = lengths.new_zeros(batch) if state is None else state.seen
+        front_past = self.initial_state(batch, x.device).front if state is None else state.front
+        mean = None
+        if self.adapt is not None:
+            x, mean = self.adapt(x.unflatten(1, (-1, d.subsampling)), front_past[:, -1], seen)
+            x, front_past = x.flatten(1, 2), front_past[:, :-1]
         x = torch.cat([front_past, x], dim=1)  # (B, n * subsampling + front_frames, F)
         next_front = x[:, -d.front_frames :]
+        if mean is not None:
+            next_front = torch.cat([next_front, mean[:, None]], dim=1)
         x = self.front(x)  # (B, n, D)
-        batch, n = x.shape[0], x.shape[1]
+        n = x.shape[1]
         remembered = 0 if state is None else d.left_frames
-        seen = lengths.new_zeros(batch) if state is None else state.seen
         mask = chunk_mask(n, remembered, seen, lengths, chunk_frames, d.left_frames)
         rotary = rotary_table(-remembered, n + remembered, d.width // d.heads, x.device)
         attention_next, convolution_next = [], []

@@ -11,6 +11,9 @@ Why it looks like this:
   Only the encoder attends: a sentence's melody needs the whole of it, the decoder's sounds their neighbours alone.
 - A token's frames would all begin as the same vector. The regulator adds where in its token each frame stands.
 - Pitch and energy are single numbers a token, so that a caller can move them.
+- An hour of one speaker is soon learned by heart. How phones sound beside one another, others can teach as well: with
+  more `speakers` than one, a vector that says who speaks is added behind the encoder, which is everybody's. What is
+  exported and speaks is speaker 0.
 
 Source: Lancucki 2021, FastPitch, arXiv:2006.06873; the energy as in FastSpeech 2, arXiv:2006.04558.
 """
@@ -44,6 +47,7 @@ class FastPitchDims:
         fine_width, fine_blocks: of the blocks at the full frame rate.
         dropout: share of the encoder's and decoder's activations.
         predictor_width, predictor_dropout: of the three predictors.
+        speakers: how many people it learns from; the first is the voice.
     """
 
     n_tokens: int = 76
@@ -59,6 +63,7 @@ class FastPitchDims:
     dropout: float = 0.1
     predictor_width: int = 192
     predictor_dropout: float = 0.3
+    speakers: int = 1
 
     def __post_init__(self) -> None:
         sizes = (
@@ -71,6 +76,7 @@ class FastPitchDims:
             self.heads,
             self.fine_width,
             self.predictor_width,
+            self.speakers,
         )
         if min(sizes) < 1 or self.fine_blocks < 0 or self.width % self.heads or self.kernel % 2 == 0:
             raise ConfigError(
@@ -266,6 +272,9 @@ class FastPitch(nn.Module):
         self.register_buffer("pitch_deviation", torch.ones(()))  # of the natural log of F0
         self.register_buffer("energy_deviation", torch.ones(()))  # of the natural log of the magnitude
         self.encoder = Encoder(d)
+        self.speaker = nn.Embedding(d.speakers, d.width) if d.speakers > 1 else None
+        if self.speaker is not None:
+            nn.init.normal_(self.speaker.weight, std=0.3)
         self.duration = Predictor(d.width, d.predictor_width, d.predictor_dropout)
         self.pitch = Predictor(d.width, d.predictor_width, d.predictor_dropout)
         self.energy = Predictor(d.width, d.predictor_width, d.predictor_dropout)
@@ -283,7 +292,14 @@ class FastPitch(nn.Module):
         self.energy_deviation.fill_(energy_deviation)
 
     def forward(
-        self, tokens: Tensor, token_lengths: Tensor, durations: Tensor, pitch: Tensor, energy: Tensor, num_frames: int
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        durations: Tensor,
+        pitch: Tensor,
+        energy: Tensor,
+        num_frames: int,
+        speakers: Tensor | None = None,
     ) -> FastPitchOutput:
         """Say tokens as they were said.
 
@@ -291,9 +307,10 @@ class FastPitch(nn.Module):
             tokens: (B, U) ids padded with 0. token_lengths: (B,).
             durations: (B, U) frames, 0 for padding. pitch, energy: (B, U), of mean 0 and deviation 1.
             num_frames: T, the longest row's sum of durations.
+            speakers: (B,) who says each row; speaker 0 without it.
         """
         mask = self._mask(tokens, token_lengths)
-        x = self.encoder(tokens, mask)
+        x = self._encode(tokens, mask, speakers)
         log_durations, predicted_pitch = self.duration(x, mask), self.pitch(x, mask)
         x = self._add(self.hear_pitch, x, pitch, mask)
         predicted_energy = self.energy(x, mask)
@@ -327,7 +344,7 @@ class FastPitch(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """What `speak` decides for each token: (B, U, D) vectors, log durations, pitch, energy, durations (B, U)."""
         mask = self._mask(tokens, token_lengths)
-        x = self.encoder(tokens, mask)
+        x = self._encode(tokens, mask)
         log_durations = self.duration(x, mask)
         pitch = (self.pitch(x, mask) + pitch_shift * (math.log(2.0) / 12.0) / self.pitch_deviation) * mask[..., 0]
         x = self._add(self.hear_pitch, x, pitch, mask)
@@ -341,6 +358,13 @@ class FastPitch(nn.Module):
         """(B, U, D) token vectors -> (B, T, F) log-mel; 0 behind a row's end."""
         repeated, position, mask = regulate(x, durations, num_frames)
         return (self.decoder(repeated, position, mask) * self.feature_deviation + self.feature_mean) * mask
+
+    def _encode(self, tokens: Tensor, mask: Tensor, speakers: Tensor | None = None) -> Tensor:
+        x: Tensor = self.encoder(tokens, mask)
+        if self.speaker is None:
+            return x
+        who = self.speaker.weight[:1] if speakers is None else self.speaker(speakers)  # (1 or B, D)
+        return (x + who[:, None]) * mask
 
     def _mask(self, tokens: Tensor, token_lengths: Tensor) -> Tensor:
         real = torch.arange(tokens.shape[1], device=tokens.device) < token_lengths[:, None]

@@ -3,9 +3,13 @@
     viva train g2p --set parts=0 --set run=runs/g2p
     viva train fastpitch --set manifests=manifests/kathleen-train.jsonl --set run=runs/fastpitch
 
-Made for one CPU core and an hour or two. First an aligner learns which frame belongs to which token (some minutes; in
-the folder `aligner`), and its durations are kept in `durations.npz`; then the acoustic model learns from them. Texts
-that are held out (data/voice_split.py) are in neither; the acoustic model is watched on them.
+Made for one CPU core and an hour or two. Recordings of other people may stand beside the voice's own
+(`manifests=own.jsonl,others.jsonl`): an hour of one speaker is soon learned by heart, and how phones sound beside one
+another is everybody's. Who speaks in the first recording is the voice.
+
+First an aligner learns which frame belongs to which token (some minutes; in the folder `aligner`), and its durations
+are kept in `durations.npz`; then the acoustic model learns from them. Texts that are held out (data/voice_split.py) are
+in neither; the acoustic model is watched on them.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +83,9 @@ class Config:
     """Everything that decides the result; saved as config.json in the run folder.
 
     `lexicon` is made by `viva train g2p --set parts=0`: the voice is trained on what it will be given. `recognizer`, a
-    bundle, hears roughly where each sound is. `stop_after_seconds` counts from a session's first update of the acoustic
-    model.
+    bundle, hears roughly where each sound is. The speaker of the first recording is the voice, and `dims.speakers` is
+    counted; an epoch goes through the voice's own recordings `own_times` times where there are others.
+    `stop_after_seconds` counts from a session's first update of the acoustic model.
     """
 
     manifests: tuple[str, ...] = ()
@@ -92,6 +97,7 @@ class Config:
     features: FeatureConfig = field(default_factory=FeatureConfig.voice)
     trim: TrimRule = field(default_factory=TrimRule)
     aligner: AlignerConfig = field(default_factory=AlignerConfig)
+    own_times: int = 2
     updates: int = 6000
     batch_frames: int = 2400
     peak_rate: float = 1.5e-3
@@ -113,16 +119,21 @@ def main(config: Config) -> Path:
     torch.set_num_threads(config.threads)
     with distributed.alone("fastpitch") as process:
         folder = RunFolder(config.run)
-        folder.save_config(asdict(config))
         utterances, tokens = load_texts(config.manifests, config.lexicon)
+        speakers = speaker_numbers(utterances)
+        config = replace(config, dims=replace(config.dims, speakers=max(speakers) + 1))
+        folder.save_config(asdict(config))
         sounds = VoiceSounds(utterances, config.features, config.trim, config.cache)
         kept, held_out = split_numbers(utterances)
         durations = align(config, utterances, sounds, tokens, kept, process)
-        examples, scale = make_examples(sounds, tokens, durations)
-        batches = VoiceBatches(sounds, examples, kept, config.batch_frames, config.seed)
+        examples, scale = make_examples(sounds, tokens, durations, speakers)
+        own = [number for number in kept if speakers[number] == 0]
+        held_out = [number for number in held_out if speakers[number] == 0]
+        again = own * (config.own_times - 1) if len(own) < len(kept) else []
+        batches = VoiceBatches(sounds, examples, kept + again, config.batch_frames, config.seed)
         torch.manual_seed(config.seed)
         net = FastPitch(config.dims)
-        mean, deviation = sounds.statistics()
+        mean, deviation = sounds.statistics(own)
         net.set_normalisation(
             torch.from_numpy(mean), torch.from_numpy(deviation), scale.pitch_deviation, scale.energy_deviation
         )
@@ -163,6 +174,12 @@ def load_texts(manifests: Sequence[str], lexicon: str) -> tuple[list[Utterance],
     if silent := [utterance.id for utterance, row in zip(utterances, tokens, strict=True) if not row]:
         raise DataError(f"{len(silent)} utterances have no words ({', '.join(silent[:3])}); take them out.")
     return utterances, [token_ids(row) for row in tokens]
+
+
+def speaker_numbers(utterances: Sequence[Utterance]) -> list[int]:
+    """Who speaks in each, numbered in the order in which they first appear."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(utterance.speaker, len(numbers)) for utterance in utterances]
 
 
 def align(
@@ -222,17 +239,20 @@ def align(
         with torch.inference_mode():
             found = _best(attend(batch), batch).numpy()
         durations += [row[: len(spoken[number])] for row, number in zip(found, batch.numbers, strict=True)]
-    refined = refine_durations(
-        [sounds[number].mel for number in range(len(tokens))],
-        [SOUND_OF_TOKEN[row] for row in spoken],
-        durations,
-        SILENCES,
-        c.refine_rounds,
-    )
-    durations = []
-    for row, lasts in zip(tokens, refined, strict=True):
-        durations.append(np.zeros(len(row), np.int64))
-        durations[-1][np.asarray(row) != SPACE_ID] = lasts
+    # A Gaussian is one speaker's.
+    speakers = np.array(speaker_numbers(utterances))
+    for mine in (np.flatnonzero(speakers == speaker).tolist() for speaker in range(speakers.max() + 1)):
+        refined = refine_durations(
+            [sounds[number].mel for number in mine],
+            [SOUND_OF_TOKEN[spoken[number]] for number in mine],
+            [durations[number] for number in mine],
+            SILENCES,
+            c.refine_rounds,
+        )
+        for number, lasts in zip(mine, refined, strict=True):
+            row = np.asarray(tokens[number])
+            durations[number] = np.zeros(len(row), np.int64)
+            durations[number][row != SPACE_ID] = lasts
     np.savez(path, key=key, durations=np.concatenate(durations))
     return durations
 
@@ -292,7 +312,10 @@ def step_function(net: FastPitch, predictors: float) -> Step:
     """One batch -> the loss and its parts."""
 
     def step(batch: VoiceBatch) -> dict[str, Tensor]:
-        output = net(batch.tokens, batch.token_lengths, batch.durations, batch.pitch, batch.energy, batch.mel.shape[1])
+        output = net(
+            batch.tokens, batch.token_lengths, batch.durations, batch.pitch, batch.energy, batch.mel.shape[1],
+            batch.speakers,
+        )  # fmt: skip
         return fastpitch_loss(
             output, batch.mel, batch.pitch, batch.energy, batch.token_lengths, net.feature_deviation, predictors
         )

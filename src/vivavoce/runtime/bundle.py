@@ -147,6 +147,10 @@ class Bundle:
         """The graph."""
         return self.folder / self.model.file
 
+    def width(self, outputs: Sequence[str]) -> int:
+        """How many numbers a frame of these outputs of the graph has, side by side."""
+        return sum(len(self.alphabet(output)) for output in outputs)
+
     def alphabet(self, output: str) -> Alphabet:
         """What an output of the graph, CHARACTERS or PHONES, speaks of."""
         if output == CHARACTERS:
@@ -395,7 +399,10 @@ def _file_spec(
     stated = facts.get(name)
     if stated is None:
         return None
-    weights = weights_class(**{field.name: float(stated["weights"][field.name]) for field in fields(weights_class)})
+    given = dict(stated["weights"])
+    if weights_class is SecondWeights:
+        given.setdefault("letters", 0.0)  # bundles of before letters were heard
+    weights = weights_class(**{field.name: float(given[field.name]) for field in fields(weights_class)})
     file = _plain_name(name, stated["file"])
     return spec_class(file, str(stated["sha256"]), weights)  # type: ignore[call-arg]
 

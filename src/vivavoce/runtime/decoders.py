@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vivavoce.decoding import lexicon_search
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
+from vivavoce.decoding.letter_scores import text_log_probs
 from vivavoce.decoding.lexicon_readings import ReadingSearch
 from vivavoce.decoding.lexicon_search import Context as LexiconContext
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer, LexiconSearch
@@ -27,7 +28,7 @@ from vivavoce.decoding.word_beam import WordSearch, word_shares
 from vivavoce.decoding.word_scorer import WordContext, WordScorer
 from vivavoce.decoding.words import BOUNDARY
 from vivavoce.errors import ConfigError
-from vivavoce.runtime.bundle import Bundle
+from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle
 from vivavoce.text.alphabet import Alphabet
 
 Array = NDArray[np.float32]
@@ -70,6 +71,15 @@ class LexiconPasses:
 Scorer = WordScorer | LexiconPasses
 
 
+def outputs_for(name: str, scorer: Scorer | None) -> tuple[str, ...]:
+    """The outputs of the graph that a decoder reads, side by side in each frame."""
+    if name != "lexicon":
+        return (CHARACTERS,)
+    assert isinstance(scorer, LexiconPasses), "the recogniser makes one"
+    hears_letters = scorer.second is not None and scorer.second.weights.letters > 0.0
+    return (PHONES, CHARACTERS) if hears_letters else (PHONES,)
+
+
 def make_decoder(name: str, bundle: Bundle, scorer: Scorer | None = None) -> Decoder:
     """A decoder of `DECODERS` for a bundle's outputs; "words" and "lexicon" need their scorers.
 
@@ -79,7 +89,7 @@ def make_decoder(name: str, bundle: Bundle, scorer: Scorer | None = None) -> Dec
     if name == "lexicon":
         assert isinstance(scorer, LexiconPasses), "the recogniser makes one"
         assert bundle.phones is not None
-        return LexiconStream(scorer, bundle.tokens, bundle.phones.blank_id)
+        return LexiconStream(scorer, bundle.tokens, bundle.phones)
     if name == "words":
         assert isinstance(scorer, WordScorer), "the recogniser makes one"
         return WordStream(scorer)
@@ -276,11 +286,13 @@ class LexiconStream(PieceStream):
     most of what it may be; little is taken back when it ends, and nobody waits long for it.
     """
 
-    def __init__(self, passes: LexiconPasses, letters: Alphabet, blank_id: int, beam_size: int = LEXICON_BEAM) -> None:
-        """`blank_id` is that of the phones."""
+    def __init__(
+        self, passes: LexiconPasses, letters: Alphabet, phones: Alphabet, beam_size: int = LEXICON_BEAM
+    ) -> None:
+        """Frames are of the phones, and beside them of the letters if the second pass gives these a weight."""
         self.scorer, self.second = passes.scorer, passes.second
-        self.letters, self.beam_size = letters, beam_size
-        super().__init__(blank_id)
+        self.letters, self.phones, self.beam_size = letters, phones, beam_size
+        super().__init__(phones.blank_id)
 
     @property
     def open(self) -> GreedyResult:
@@ -289,6 +301,25 @@ class LexiconStream(PieceStream):
             return join_results([])
         look = self._search.first_pass if self.second is not None else self._search.hypotheses
         return self._shifted(self._spelled(look(False, SHARED_READINGS), ends=False))
+
+    def fork(self) -> Self:
+        """A decoder that stands where this one does and goes on by itself."""
+        other = super().fork()
+        other._heard_letters = self._heard_letters.copy()
+        return other
+
+    def _begin(self, start: LexiconStart | None, first_frame: int) -> None:
+        super()._begin(start, first_frame)
+        self._heard_letters: list[Array] = []  # of the piece's frames
+
+    def _take(self, frames: Array) -> None:
+        super()._take(frames[:, : len(self.phones)])
+        self._heard_letters.append(frames[:, len(self.phones) :])
+
+    def _letters_of(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        spelled = [self.letters.encode(" ".join(words)) for words in texts]
+        boundary = self.letters.tokens.index(BOUNDARY)
+        return text_log_probs(np.concatenate(self._heard_letters), spelled, self.letters.blank_id, boundary)
 
     def _may_end(self) -> bool:
         return self._quiet >= max(LEAST_QUIET_FRAMES, LEXICON_QUIET_FRAMES - self._count // LEXICON_QUIET_FRAMES)
@@ -304,7 +335,7 @@ class LexiconStream(PieceStream):
         before: tuple[str, ...] = ()
         if self.second is not None:
             context, before = self._start or (self.scorer.start(), ())
-            readings = self.second.rescore(readings, context[0], before)
+            readings = self.second.rescore(readings, context[0], before, self._letters_of)
             before = (*before, *(word.word for word in readings[0].words))[-REMEMBERED_WORDS:]
         return self._spelled(readings, ends), (readings[0].context, before)
 

@@ -73,25 +73,25 @@ class Encoder:
         lengths: NDArray[np.int64],
         chunk_frames: int,
         state: EncoderState,
-        output: str = CHARACTERS,
+        outputs: Sequence[str] = (CHARACTERS,),
     ) -> tuple[Array, EncoderState]:
         """Run n encoder frames of B streams.
 
         Args:
-            output: CHARACTERS or PHONES.
+            outputs: CHARACTERS, PHONES, or both in the order in which they shall stand beside each other.
             features: (B, n * subsampling, F).
             lengths: (B,) valid encoder frames of each, 0 to n.
             chunk_frames: look-ahead of the attention; n must be a multiple of it unless the streams end here.
             state: what these streams remember.
 
         Returns:
-            log_probs (B, n * outputs_per_frame, V or P), and the next state.
+            log_probs (B, n * outputs_per_frame, V, P or the sum of both), and the next state.
         """
         chunk = np.array([chunk_frames], np.int64)
         values = (features, lengths, chunk, state.front, state.attention, state.convolution, state.seen)
-        names = [output, *OUTPUTS[1:]]
-        log_probs, *following = self._session.run(names, dict(zip(INPUTS, values, strict=True)))
-        return log_probs, EncoderState(*following)
+        found = self._session.run([*outputs, *OUTPUTS[1:]], dict(zip(INPUTS, values, strict=True)))
+        heard, following = found[: len(outputs)], found[len(outputs) :]
+        return heard[0] if len(heard) == 1 else np.concatenate(heard, axis=-1), EncoderState(*following)
 
     def _check(self, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]]) -> None:
         bundle, model = self.bundle, self.bundle.model

@@ -35,7 +35,7 @@ from vivavoce.dsp.resample import resample
 from vivavoce.errors import AudioError, ConfigError, TextError, VivaError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle, load_bundle
-from vivavoce.runtime.decoders import LexiconPasses, Scorer
+from vivavoce.runtime.decoders import LexiconPasses, Scorer, outputs_for
 from vivavoce.runtime.encoder import Encoder
 from vivavoce.runtime.speech_gate import open_gate_model
 from vivavoce.runtime.stream import FrameStream, RecognizerStream, make_gate, through_gate, with_tail
@@ -203,8 +203,8 @@ class Recognizer:
     def log_probs(self, audio: Audio, sample_rate: int | None = None, phones: bool = False) -> Array:
         """(T, V) natural log-probabilities of a recording, for other decoders; as they are, behind no gate."""
         features = FeatureStream(self.bundle.features)
-        output = PHONES if phones else CHARACTERS
-        frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks, output=output)
+        outputs = (PHONES if phones else CHARACTERS,)
+        frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks, outputs=outputs)
         pieces = [frames.accept(features.accept(block)) for block in self.blocks(audio, sample_rate)]
         return np.concatenate([*pieces, frames.finish(features.finish())])
 
@@ -252,7 +252,7 @@ class Recognizer:
 
     def _run_together(self, rows: Sequence[Array]) -> list[list[Array]]:
         """(T, F) features of each row -> the log-probabilities of each, stretch by stretch with carried state."""
-        model, output = self.bundle.model, PHONES if self.decoder == "lexicon" else CHARACTERS
+        model, outputs = self.bundle.model, outputs_for(self.decoder, self._scorer)
         order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))  # those at an end drop out last first
         stretch = self.chunk_frames * self._stretch_chunks * model.subsampling
         state = self._encoder.initial_state(len(rows))
@@ -265,10 +265,10 @@ class Recognizer:
             for target, part in zip(batch, parts, strict=True):
                 target[: len(part)] = part
             lengths = np.array([len(part) // model.subsampling for part in parts], np.int64)
-            log_probs, state = self._encoder.run(batch, lengths, self.chunk_frames, state.first(len(parts)), output)
+            log_probs, state = self._encoder.run(batch, lengths, self.chunk_frames, state.first(len(parts)), outputs)
             for number, part, values, length in zip(order, parts, log_probs, lengths, strict=True):
                 values = values[: length * model.outputs_per_frame]
-                closed = through_gate(gates[number], part, values, self.bundle, self.chunk_frames, output)
+                closed = through_gate(gates[number], part, values, self.bundle, self.chunk_frames, outputs)
                 pieces[number].append(closed)
         return pieces
 

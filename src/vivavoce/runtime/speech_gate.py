@@ -8,6 +8,7 @@ what was known at a chunk's end, so that a file and its stream stay the same.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError
 from vivavoce.runtime.activity_model import ActivityModel, load_activity_bundle
-from vivavoce.runtime.bundle import GateRules, digest, load_bundle, read_facts, write_facts
+from vivavoce.runtime.bundle import Bundle, GateRules, digest, load_bundle, read_facts, write_facts
 from vivavoce.runtime.endpoint import VoiceActivity
 
 Array = NDArray[np.float32]
@@ -66,17 +67,25 @@ class SpeechGate:
         self._first += min(forgotten, len(loud) - 2)
         return is_open
 
-    def close(self, features: Array, log_probs: Array, blank_id: int) -> Array:
-        """(t, F) frames of one chunk and their (t', V) log-probabilities -> the same, blanks where it is closed.
+    def close(self, features: Array, log_probs: Array, silence: Array) -> Array:
+        """(t, F) frames of one chunk and their (t', V) log-probabilities -> the same, (V,) silence where it is closed.
 
         t is a multiple of t'; the log-probabilities given are not changed.
         """
         is_open = np.asarray(self.accept(features).reshape(len(log_probs), -1).any(axis=1))
         if is_open.all():
             return log_probs
-        silence = np.full(log_probs.shape[1], CLOSED)
-        silence[blank_id] = 0.0
         return np.where(is_open[:, None], log_probs, silence)
+
+
+def silent_frame(bundle: Bundle, outputs: Sequence[str]) -> Array:
+    """(V,) what outputs of a graph say, side by side, where surely nobody speaks."""
+    parts = []
+    for output in outputs:
+        alphabet = bundle.alphabet(output)
+        parts.append(np.full(len(alphabet), CLOSED))
+        parts[-1][alphabet.blank_id] = 0.0
+    return np.concatenate(parts)
 
 
 def open_gate_model(folder: Path, features: FeatureConfig) -> ActivityModel:

@@ -11,6 +11,7 @@ is shown as the short one hears it, and replaced when the long one comes by.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 from vivavoce.dsp.features import FeatureStream, checked
 from vivavoce.errors import ConfigError
 from vivavoce.runtime.activity_model import ActivityModel
-from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle
-from vivavoce.runtime.decoders import Scorer
+from vivavoce.runtime.bundle import CHARACTERS, Bundle
+from vivavoce.runtime.decoders import Scorer, outputs_for
 from vivavoce.runtime.encoder import Encoder
-from vivavoce.runtime.speech_gate import SpeechGate
+from vivavoce.runtime.speech_gate import SpeechGate, silent_frame
 from vivavoce.runtime.transcript import Transcript, WordReader
 
 Array = NDArray[np.float32]
@@ -37,17 +38,17 @@ class FrameStream:
         chunk_frames: int,
         step_chunks: int = 1,
         gate: SpeechGate | None = None,
-        output: str = CHARACTERS,
+        outputs: Sequence[str] = (CHARACTERS,),
     ) -> None:
         """`chunk_frames` is the attention's chunk; `step_chunks` chunks are computed in one call of the graph.
 
-        With a `gate`, which is this stream's own, frames without speech are certain blanks. `output` names what is
-        given out: log-probabilities of characters or of phones.
+        With a `gate`, which is this stream's own, frames without speech are certain blanks. `outputs` names what is
+        given out: log-probabilities of characters, of phones, or of both side by side.
         """
         if chunk_frames < 1 or step_chunks < 1:
             raise ConfigError(f"chunk_frames is {chunk_frames} and step_chunks {step_chunks}; expected 1 or more.")
-        self.encoder, self.chunk_frames, self._gate, self._output = encoder, chunk_frames, gate, output
-        self._nothing = np.empty((0, len(encoder.bundle.alphabet(output))), np.float32)
+        self.encoder, self.chunk_frames, self._gate, self._outputs = encoder, chunk_frames, gate, outputs
+        self._nothing = np.empty((0, encoder.bundle.width(outputs)), np.float32)
         self._subsampling = encoder.bundle.model.subsampling
         self._step = chunk_frames * step_chunks * self._subsampling  # feature frames a call
         self.reset()
@@ -90,9 +91,9 @@ class FrameStream:
             piece = self._waiting[start : min(start + self._step, count)]
             lengths = np.array([len(piece) // self._subsampling], np.int64)
             log_probs, self._state = self.encoder.run(
-                piece[None], lengths, self.chunk_frames, self._state, self._output
+                piece[None], lengths, self.chunk_frames, self._state, self._outputs
             )
-            pieces.append(through_gate(self._gate, piece, log_probs[0], bundle, self.chunk_frames, self._output))
+            pieces.append(through_gate(self._gate, piece, log_probs[0], bundle, self.chunk_frames, self._outputs))
         self._begun = self._begun or count > 0
         self._waiting = self._waiting[count:]
         return np.concatenate(pieces)
@@ -125,14 +126,14 @@ class RecognizerStream:
                 f"live_chunk_frames is {live_chunk_frames}; expected a divisor of chunk_frames, {chunk_frames}."
             )
         self._features = FeatureStream(encoder.bundle.features)
-        output = PHONES if decoder == "lexicon" else CHARACTERS
-        self._frames = FrameStream(encoder, chunk_frames, step_chunks, make_gate(encoder.bundle, detector), output)
+        outputs = outputs_for(decoder, scorer)
+        self._frames = FrameStream(encoder, chunk_frames, step_chunks, make_gate(encoder.bundle, detector), outputs)
         self._live = None
         if live_chunk_frames is not None:
-            self._live = FrameStream(encoder, live_chunk_frames, 1, make_gate(encoder.bundle, detector), output)
+            self._live = FrameStream(encoder, live_chunk_frames, 1, make_gate(encoder.bundle, detector), outputs)
         self._words = WordReader(encoder.bundle, decoder, scorer)
         self._sample_rate = encoder.bundle.sample_rate
-        self._nothing = np.empty((0, len(encoder.bundle.alphabet(output))), np.float32)
+        self._nothing = np.empty((0, encoder.bundle.width(outputs)), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -188,17 +189,22 @@ def make_gate(bundle: Bundle, detector: ActivityModel | None) -> SpeechGate | No
 
 
 def through_gate(
-    gate: SpeechGate | None, features: Array, log_probs: Array, bundle: Bundle, chunk_frames: int, output: str
+    gate: SpeechGate | None,
+    features: Array,
+    log_probs: Array,
+    bundle: Bundle,
+    chunk_frames: int,
+    outputs: Sequence[str],
 ) -> Array:
     """(t, F) frames and their (t', V) log-probabilities -> the same behind the gate, taken chunk by chunk."""
     if gate is None or not len(features):
         return log_probs
-    rows, outputs = chunk_frames * bundle.model.subsampling, chunk_frames * bundle.model.outputs_per_frame
-    blank_id = bundle.alphabet(output).blank_id
+    rows, count = chunk_frames * bundle.model.subsampling, chunk_frames * bundle.model.outputs_per_frame
+    silence = silent_frame(bundle, outputs)
     pieces = []
     for number in range(-(-len(features) // rows)):
-        frames, values = slice(number * rows, (number + 1) * rows), slice(number * outputs, (number + 1) * outputs)
-        pieces.append(gate.close(features[frames], log_probs[values], blank_id))
+        frames, values = slice(number * rows, (number + 1) * rows), slice(number * count, (number + 1) * count)
+        pieces.append(gate.close(features[frames], log_probs[values], silence))
     return np.concatenate(pieces)
 
 

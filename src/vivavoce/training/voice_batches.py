@@ -123,9 +123,10 @@ class VoiceSounds:
         """(count,) how long each recording is."""
         return np.diff(self._ends, prepend=0)
 
-    def statistics(self) -> tuple[Array, Array]:
-        """Mean and deviation of each feature over all frames, (F,) each."""
-        mel = self._mel.astype(np.float64)
+    def statistics(self, numbers: Sequence[int] | None = None) -> tuple[Array, Array]:
+        """Mean and deviation of each feature over all frames of these recordings, or of all; (F,) each."""
+        stored = self._mel if numbers is None else np.concatenate([self[number].mel for number in numbers])
+        mel = stored.astype(np.float64)
         return mel.mean(axis=0).astype(np.float32), np.maximum(mel.std(axis=0), 0.1).astype(np.float32)
 
 
@@ -192,22 +193,32 @@ def filled(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class VoiceExample:
-    """tokens (U,) and, once they are known, durations (U,) in frames, pitch and energy (U,) of mean 0, deviation 1."""
+    """tokens (U,) and, once they are known, durations (U,) in frames, pitch and energy (U,) of mean 0, deviation 1.
+
+    `speaker` is the number of who says it.
+    """
 
     tokens: NDArray[np.int64]
     durations: NDArray[np.int64]
     pitch: Array
     energy: Array
+    speaker: int = 0
 
 
 def make_examples(
-    sounds: VoiceSounds, tokens: Sequence[Sequence[int]], durations: Sequence[NDArray[np.int64]] | None
+    sounds: VoiceSounds,
+    tokens: Sequence[Sequence[int]],
+    durations: Sequence[NDArray[np.int64]] | None,
+    speakers: Sequence[int] | None = None,
 ) -> tuple[list[VoiceExample], VoiceScale]:
-    """One example for each recording, and the scale of pitch and energy; zeros and (0, 1, 0, 1) without durations.
+    """One example for each recording, and speaker 0's scale of pitch and energy.
+
+    Without durations, zeros and (0, 1, 0, 1). `speakers` are the numbers, from 0 on, of who is heard in each recording:
+    everybody's pitch and energy are scaled by their own; without it all are speaker 0.
 
     Raises:
         DataError: a row of durations has not a number for each token or does not sum to the recording's frames, or
-            nobody speaks in the recordings.
+            a speaker's recordings have no voiced frame.
     """
     if durations is None:
         return [
@@ -224,30 +235,39 @@ def make_examples(
             )
         pitches.append(token_pitch(sound.f0_hz, lasts))
         energies.append(token_energy(sound.energy, lasts))
+    who = np.zeros(len(tokens), np.int64) if speakers is None else np.asarray(speakers)
+    scales = [
+        _scale([pitches[n] for n in numbers], [energies[n] for n in numbers])
+        for numbers in (np.flatnonzero(who == speaker) for speaker in range(int(who.max()) + 1))
+    ]
+    examples = [
+        VoiceExample(
+            np.asarray(row, np.int64),
+            lasts,
+            filled((p - np.float32(scales[s].pitch_mean)) / np.float32(scales[s].pitch_deviation)),
+            filled((e - np.float32(scales[s].energy_mean)) / np.float32(scales[s].energy_deviation)),
+            s,
+        )
+        for row, lasts, p, e, s in zip(tokens, durations, pitches, energies, who.tolist(), strict=True)
+    ]
+    return examples, scales[0]
+
+
+def _scale(pitches: Sequence[Array], energies: Sequence[Array]) -> VoiceScale:
     pitch, energy = np.concatenate(pitches), np.concatenate(energies)
     if not np.isfinite(pitch).any():
         raise DataError("no frame of any recording has a voice; expected speech. Look at the recordings.")
-    scale = VoiceScale(
+    return VoiceScale(
         float(np.nanmean(pitch)),
         max(float(np.nanstd(pitch)), 1e-3),
         float(np.nanmean(energy)),
         max(float(np.nanstd(energy)), 1e-3),
     )
-    examples = [
-        VoiceExample(
-            np.asarray(row, np.int64),
-            lasts,
-            filled((p - np.float32(scale.pitch_mean)) / np.float32(scale.pitch_deviation)),
-            filled((e - np.float32(scale.energy_mean)) / np.float32(scale.energy_deviation)),
-        )
-        for row, lasts, p, e in zip(tokens, durations, pitches, energies, strict=True)
-    ]
-    return examples, scale
 
 
 @dataclass
 class VoiceBatch:
-    """tokens, durations, pitch, energy (B, U); mel (B, T, F), 0 where padded; token_lengths, frames (B,).
+    """tokens, durations, pitch, energy (B, U); mel (B, T, F), 0 where padded; token_lengths, frames, speakers (B,).
 
     `numbers` are those of the recordings.
     """
@@ -259,6 +279,7 @@ class VoiceBatch:
     energy: Tensor
     mel: Tensor
     frames: Tensor
+    speakers: Tensor
     numbers: tuple[int, ...]
     audio_seconds: float
     position: dict[str, Any]
@@ -306,6 +327,7 @@ class VoiceBatches:
             pad(lambda e: e.energy),
             torch.nn.utils.rnn.pad_sequence([torch.from_numpy(mel) for mel in mels], batch_first=True),
             frames,
+            torch.tensor([e.speaker for e in examples]),
             tuple(numbers),
             float(frames.sum()) / self.sounds.config.frames_per_second,
             position or {},
