@@ -13,7 +13,11 @@ Viva = Callable[..., Any]
 
 @pytest.mark.parametrize(
     ("config", "fault"),
-    [(None, "config.json cannot be read"), ("{", "config.json cannot be read"), ("{}", "is of no run of asr_small")],
+    [
+        (None, "holds no checkpoint with its config.json"),
+        ("{", "config.json cannot be read"),
+        ("{}", "is of no run of asr_small"),
+    ],
 )
 def test_a_run_without_its_configuration(viva: Viva, tmp_path: Path, config: str | None, fault: str) -> None:
     (tmp_path / "run/checkpoints").mkdir(parents=True)

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from vivavoce.errors import ModelError, TextError
-from vivavoce.export.tacotron2 import compare_tacotron, load_tacotron, write_tacotron_bundle
+from vivavoce.export.from_run import load_from_run
+from vivavoce.export.tacotron2 import compare_tacotron, write_tacotron_bundle
 from vivavoce.models.tacotron2 import Tacotron2, TacotronDims
 from vivavoce.runtime.tacotron2 import STATE, STEP_INPUTS, TacotronModel, frame_limit
 from vivavoce.text.voice_tokens import token_ids
@@ -174,13 +175,17 @@ def test_what_is_not_run(written: tuple[Tacotron2, Path], tmp_path: Path) -> Non
 def test_a_run_folder_gives_its_averaged_weights(tmp_path: Path) -> None:
     model, average = network(3), network(4)
     folder = RunFolder(tmp_path)
+
+    def load(averaged: bool = True) -> Tacotron2:
+        return load_from_run(tmp_path, "tacotron2", lambda dims: Tacotron2(TacotronDims(**dims)), averaged)
+
     with pytest.raises(ModelError, match="holds no checkpoint"):
-        load_tacotron(tmp_path)
+        load()
     folder.save_config({"dims": vars(DIMS)})
     folder.save_checkpoint(1, {**pack("model", model.state_dict()), **pack("average", average.state_dict())}, {})
     for averaged, expected in ((True, average), (False, model)):
-        for ours, theirs in zip(load_tacotron(tmp_path, averaged).parameters(), expected.parameters(), strict=True):
+        for ours, theirs in zip(load(averaged).parameters(), expected.parameters(), strict=True):
             assert torch.equal(ours, theirs)
     folder.save_config({"dims": {**vars(DIMS), "width": 8}})
     with pytest.raises(ModelError, match="does not fit"):
-        load_tacotron(tmp_path)
+        load()

@@ -12,7 +12,8 @@ import torch
 
 from vivavoce.dsp.sample_draws import draw_samples
 from vivavoce.errors import AudioError, ModelError
-from vivavoce.export.wavenet import compare_wavenet, load_wavenet, write_wavenet_bundle
+from vivavoce.export.from_run import load_from_run
+from vivavoce.export.wavenet import compare_wavenet, write_wavenet_bundle
 from vivavoce.models.wavenet import LOGISTICS, MU_LAW, WaveNet, WaveNetDims
 from vivavoce.runtime.wavenet import PIECE_FRAMES, WaveNetVocoder
 from vivavoce.training.run_folder import RunFolder, pack
@@ -153,13 +154,17 @@ def test_what_is_not_run(written: tuple[WaveNet, Path], tmp_path: Path) -> None:
 def test_a_run_folder_gives_its_averaged_weights(tmp_path: Path) -> None:
     net, average = network(MU_LAW, 3), network(MU_LAW, 4)
     folder = RunFolder(tmp_path)
+
+    def load(averaged: bool = True) -> WaveNet:
+        return load_from_run(tmp_path, "wavenet", lambda dims: WaveNet(WaveNetDims(**dims)), averaged)
+
     with pytest.raises(ModelError, match="holds no checkpoint"):
-        load_wavenet(tmp_path)
+        load()
     folder.save_config({"dims": vars(DIMS[MU_LAW])})
     folder.save_checkpoint(1, {**pack("model", net.state_dict()), **pack("average", average.state_dict())}, {})
     for averaged, expected in ((True, average), (False, net)):
-        for ours, theirs in zip(load_wavenet(tmp_path, averaged).parameters(), expected.parameters(), strict=True):
+        for ours, theirs in zip(load(averaged).parameters(), expected.parameters(), strict=True):
             assert torch.equal(ours, theirs)
     folder.save_config({"dims": {**vars(DIMS[MU_LAW]), "channels": 9}})
     with pytest.raises(ModelError, match="does not fit"):
-        load_wavenet(tmp_path)
+        load()

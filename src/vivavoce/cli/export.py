@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,23 +31,17 @@ def export(
     """Export a trained model: ONNX, int8 weights, parity with PyTorch, word error rates; refused when they differ."""
     require_torch("export")
     from vivavoce.export.bundle_writer import BundleSettings, load_model, write_bundle
+    from vivavoce.export.from_run import newest_checkpoint, read_config
     from vivavoce.recipes.asr_small import facts_of_run, model_settings
 
-    folder = run.parent.parent if run.is_file() else run
-    checkpoints = [run] if run.is_file() else sorted((run / "checkpoints").glob("step-*.safetensors"))
-    if not checkpoints:
-        raise ModelError(f"{run} holds no checkpoint; expected a run folder of `viva train`, or a checkpoint in one.")
-    try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder / 'config.json'} cannot be read ({error}); expected a run folder of `viva train`, or a "
-            "checkpoint in its place there."
-        ) from None
+    if run.is_file():
+        checkpoint, config = run, read_config(run.parent.parent)
+    else:
+        checkpoint, config = newest_checkpoint(run, "asr_small")
     try:
         dims, features, tail_frames = model_settings(config)
     except (KeyError, TypeError) as error:
-        raise ModelError(f"{folder / 'config.json'} is of no run of asr_small ({error!r}); name one of its.") from None
+        raise ModelError(f"{run} is of no run of asr_small ({error!r}); name one of its.") from None
     tests = choose(test, limit)
     settings = BundleSettings(
         name=name,
@@ -56,7 +50,7 @@ def export(
         tail_frames=tail_frames,
         max_wer_increase=max_wer_increase,
     )
-    model = load_model(checkpoints[-1], dims)
-    facts = write_bundle(model, features, out, settings, tests, facts_of_run(config, checkpoints[-1]))
+    model = load_model(checkpoint, dims)
+    facts = write_bundle(model, features, out, settings, tests, facts_of_run(config, checkpoint))
     print(f"wrote {out}", file=sys.stderr)
     typer.echo(json.dumps({"parity": facts["parity"], "model": facts["model"]}, indent=2))

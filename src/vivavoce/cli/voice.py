@@ -35,7 +35,9 @@ def voice(
             show_default=False,
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the bundle.")] = "tts-en-kathleen",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the bundle; that of the folder OUT if not given.", show_default=False)
+    ] = None,
     licence: Annotated[str, typer.Option(help="Of the bundle.")] = "CC0-1.0",
     precision: Annotated[str, typer.Option(help="int8 or fp32, of FastPitch and Vocos.")] = "int8",
     loudness: Annotated[float, typer.Option(help="LUFS that it speaks at when nothing else is asked for.")] = -19.0,
@@ -63,7 +65,9 @@ def voice(
     check_place(out)
     first, second = find_acoustic(acoustic), find_vocoder(vocoder)
     words = choose_words(first, dictionary, guesser, lexicon)
-    bundle = write_voice(first, second, words, out, VoiceSettings(name, licence, precision == "int8", loudness))
+    bundle = write_voice(
+        first, second, words, out, VoiceSettings(name or out.resolve().name, licence, precision == "int8", loudness)
+    )
     print(f"wrote {out}", file=sys.stderr)
     shown = ("parity", "loudness", "attention")
     typer.echo(json.dumps({key: bundle.facts[key] for key in shown if key in bundle.facts}, indent=2))

@@ -8,12 +8,12 @@ knows nothing of corpora or of audio formats.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vivavoce.errors import DataError
+from vivavoce.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,24 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     if not utterances:
         raise DataError(f"{path} holds no utterance; expected one JSON object a line. Run `viva prepare` again.")
     return utterances
+
+
+def read_for_training(paths: Sequence[str | Path]) -> list[list[Utterance]]:
+    """The utterances of each manifest that a recipe was given.
+
+    Raises:
+        ConfigError: no manifests. DataError: one cannot be read, or holds an utterance of another part than "train".
+    """
+    if not paths:
+        raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
+    manifests = [read_manifest(path) for path in paths]
+    for path, utterances in zip(paths, manifests, strict=True):
+        for utterance in utterances:
+            if utterance.extra.get("part", "train") != "train":
+                raise DataError(
+                    f"{path} holds {utterance.id} of part {utterance.extra['part']!r}; train on train parts only."
+                )
+    return manifests
 
 
 def iterate_manifest(path: str | Path) -> Iterator[Utterance]:

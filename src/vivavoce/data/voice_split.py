@@ -9,8 +9,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from vivavoce.data.manifest import Utterance, read_manifest
-from vivavoce.errors import ConfigError, DataError
+from vivavoce.data.manifest import Utterance, read_for_training
+from vivavoce.errors import DataError
 
 PARTS = 20  # one text in so many is held out
 
@@ -27,9 +27,7 @@ def read_split(manifests: Sequence[str]) -> tuple[list[Utterance], list[Utteranc
     Raises:
         ConfigError: no manifests. DataError: nothing to train on, or a manifest cannot be read.
     """
-    if not manifests:
-        raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
-    utterances = [utterance for path in manifests for utterance in read_manifest(path)]
+    utterances = [utterance for rows in read_for_training(manifests) for utterance in rows]
     kept, held_out = split_numbers(utterances)
     if not kept:
         raise DataError(f"all {len(utterances)} utterances are held out; take a corpus of more texts.")

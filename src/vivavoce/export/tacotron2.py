@@ -26,9 +26,8 @@ from torch import Tensor, nn
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ModelError
 from vivavoce.export.bundle_folder import heading, replacing
-from vivavoce.export.from_run import load_from_run
 from vivavoce.export.to_onnx import write_graph
-from vivavoce.models.tacotron2 import AttentionState, DecoderState, Memory, Tacotron2, TacotronDims
+from vivavoce.models.tacotron2 import AttentionState, DecoderState, Memory, Tacotron2
 from vivavoce.runtime import tacotron2 as contract
 from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.text.voice_tokens import BREAK, TOKENS
@@ -86,15 +85,6 @@ def unflat(state: tuple[Tensor, ...]) -> DecoderState:
     frame, attention_hidden, attention_cell, context, weights, cumulative, hidden, cell = state
     attention = AttentionState(attention_hidden, attention_cell, context, weights, cumulative)
     return DecoderState(frame, attention, hidden, cell)
-
-
-def load_tacotron(run: str | Path, averaged: bool = True) -> Tacotron2:
-    """The model of a run folder's newest checkpoint, with its averaged weights unless told otherwise.
-
-    Raises:
-        ModelError: there is no checkpoint, or the weights do not fit the configuration beside them.
-    """
-    return load_from_run(run, "tacotron2", lambda dims: Tacotron2(TacotronDims(**dims)), averaged)
 
 
 def export_graphs(model: Tacotron2, folder: str | Path) -> dict[str, Path]:

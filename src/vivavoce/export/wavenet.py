@@ -27,9 +27,8 @@ from vivavoce.dsp.features import FeatureConfig
 from vivavoce.dsp.sample_draws import MU_LAW, Rings
 from vivavoce.errors import ModelError
 from vivavoce.export.bundle_folder import heading, replacing
-from vivavoce.export.from_run import load_from_run
 from vivavoce.export.to_onnx import write_graph
-from vivavoce.models.wavenet import WaveNet, WaveNetDims, silence, to_targets
+from vivavoce.models.wavenet import WaveNet, silence, to_targets
 from vivavoce.runtime import wavenet as contract
 from vivavoce.runtime.bundle import digest, write_facts
 from vivavoce.runtime.session import open_session
@@ -70,15 +69,6 @@ class _Step(nn.Module):
 
     def forward(self, previous: Tensor, conditions: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
         return self.net.step(previous, conditions, past)
-
-
-def load_wavenet(run: str | Path, averaged: bool = True) -> WaveNet:
-    """The network of a run folder's newest checkpoint, with its averaged weights unless told otherwise.
-
-    Raises:
-        ModelError: there is no checkpoint, or the weights do not fit the configuration beside them.
-    """
-    return load_from_run(run, "wavenet", lambda dims: WaveNet(WaveNetDims(**dims)), averaged)
 
 
 def export_graphs(net: WaveNet, folder: str | Path) -> dict[str, Path]:

@@ -23,7 +23,7 @@ from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.spec_augment import SpecAugment
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
-from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
+from vivavoce.data.manifest import Utterance, read_for_training, read_manifest, write_manifest
 from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.decoding.g2p import G2p
 from vivavoce.dsp.features import FeatureConfig, features
@@ -369,19 +369,15 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
         ConfigError: no manifests.
         DataError: a manifest cannot be read or is no training part, or nothing is left.
     """
-    if not config.manifests:
-        raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
+    named = [path_and_times(manifest) for manifest in config.manifests]
+    manifests = read_for_training([path for path, _ in named])
     dictionary = PronouncingDictionary.load(config.dictionary)
     guesser = G2p.load(config.guesser) if config.guesser else None
     characters, phones = Alphabet.characters(), Alphabet.phones()
     limit = max(config.bucket_seconds) * min(config.speeds)
     utterances, examples, times = [], [], []
-    for path, count in map(path_and_times, config.manifests):
-        for utterance in read_manifest(path):
-            if utterance.extra.get("part", "train") != "train":
-                raise DataError(
-                    f"{path} holds {utterance.id} of part {utterance.extra['part']!r}; train on train parts only."
-                )
+    for rows, (_, count) in zip(manifests, named, strict=True):
+        for utterance in rows:
             text = normalize_for_training(utterance.text)
             if text and utterance.duration_seconds <= limit:
                 utterances.append(utterance)

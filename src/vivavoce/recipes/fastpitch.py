@@ -25,12 +25,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vivavoce.data.manifest import Utterance, read_manifest
+from vivavoce.data.manifest import Utterance, read_for_training
 from vivavoce.data.voice_split import split_numbers
 from vivavoce.decoding.alignment import align_tokens
 from vivavoce.decoding.pronouncer import Pronouncer
 from vivavoce.dsp.features import FeatureConfig
-from vivavoce.errors import ConfigError, DataError
+from vivavoce.errors import DataError
 from vivavoce.models.aligner import (
     Aligner,
     AlignerDims,
@@ -162,13 +162,9 @@ def load_texts(manifests: Sequence[str], lexicon: str) -> tuple[list[Utterance],
     """The utterances of the manifests and each one's token ids.
 
     Raises:
-        ConfigError: no manifests. DataError: they hold no utterance.
+        ConfigError: no manifests. DataError: one is empty or of a test part, or a text has no words.
     """
-    if not manifests:
-        raise ConfigError("no manifests were given; use --set manifests=A.jsonl (made by `viva prepare`).")
-    utterances = [utterance for path in manifests for utterance in read_manifest(path)]
-    if not utterances:
-        raise DataError(f"{', '.join(manifests)} hold no utterance; run `viva prepare` again.")
+    utterances = [utterance for rows in read_for_training(manifests) for utterance in rows]
     say = Pronouncer.open(lexicon)
     tokens = [say.tokens(spoken_form(utterance.text)) for utterance in utterances]
     if silent := [utterance.id for utterance, row in zip(utterances, tokens, strict=True) if not row]:

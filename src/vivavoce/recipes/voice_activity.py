@@ -26,10 +26,10 @@ from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.noise_bank import NoiseBank, NoiseBankConfig
 from vivavoce.augment.reverb import Reverb, RoomPool
 from vivavoce.augment.waveform import at_unit_power
-from vivavoce.data.manifest import Utterance, read_manifest
+from vivavoce.data.manifest import Utterance, read_for_training
 from vivavoce.data.speech_frames import SpeechFrames, SpeechRule, speech_frames
 from vivavoce.dsp.features import FeatureConfig, features
-from vivavoce.errors import ConfigError, DataError
+from vivavoce.errors import DataError
 from vivavoce.export.voice_activity import load_activity_net, write_activity_bundle
 from vivavoce.metrics.detection import average_precision, detection
 from vivavoce.models.voice_activity import ActivityDims, VoiceActivityNet, activity_loss
@@ -195,16 +195,8 @@ def load_speech(config: Config) -> Speech:
     Raises:
         ConfigError: no manifests. DataError: an utterance of a test part, or nothing that is clean.
     """
-    if not config.manifests:
-        raise ConfigError("no manifests were given; use --set manifests=A.jsonl,B.jsonl (made by `viva prepare`).")
     utterances: list[Utterance] = []
-    for path in config.manifests:
-        rows = read_manifest(path)
-        for utterance in rows:
-            if utterance.extra.get("part", "train") != "train":
-                raise DataError(
-                    f"{path} holds {utterance.id} of part {utterance.extra['part']!r}; train on train parts only."
-                )
+    for rows in read_for_training(config.manifests):
         hours = sum(utterance.duration_seconds for utterance in rows) / 3600.0
         utterances += rows[:: max(1, round(hours / config.hours_each))]
     store = WaveformStore(utterances, config.features.sample_rate, config.cache)
