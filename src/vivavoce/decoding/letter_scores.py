@@ -4,7 +4,7 @@ A network that gives out phones and characters hears the same sound twice, and e
 "do", letters "two" from "too". A search follows the phones; of the few texts that it brings, the letters are looked up
 here, by the sum over all paths that spell them.
 
-Probabilities are scaled frame by frame and never leave float64. It knows neither words nor languages.
+Probabilities are scaled every few frames and never leave float64. It knows neither words nor languages.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST = -1000.0  # of a text that the frames cannot spell: finite, so that others may still outweigh it
+SCALED_EVERY = 6  # frames, in which a closed speech gate can take at most e to the -600
 
 
 def text_log_probs(
@@ -51,10 +52,11 @@ def text_log_probs(
     for number, frame in enumerate(frames):
         if number:
             paths[:, 2:] = (paths[:, 2:] + paths[:, 1:-1] + skips * paths[:, :-2]) * frame[states]
-        scale = paths.sum(axis=1)
-        alive = scale > 0.0
-        totals = np.where(alive, totals + np.log(np.where(alive, scale, 1.0)), -np.inf)
-        paths[alive] /= scale[alive, None]
+        if number % SCALED_EVERY == 0 or number == len(frames) - 1:
+            scale = paths.sum(axis=1)
+            alive = scale > 0.0
+            totals = np.where(alive, totals + np.log(np.where(alive, scale, 1.0)), -np.inf)
+            paths[alive] /= scale[alive, None]
     # Behind the last letter or its blank, the boundary or its blank.
     ends = 2 * lengths[:, None] + np.arange(1, 5) + 2
     ended = np.take_along_axis(paths, ends, axis=1).sum(axis=1)

@@ -296,11 +296,15 @@ class ConformerCTC(nn.Module):
         self.feature_mean.copy_(mean)
         self.feature_scale.copy_(1.0 / deviation)
 
+    @property
+    def _front_rows(self) -> int:
+        return self.dims.front_frames + (self.adapt is not None)
+
     def initial_state(self, batch: int, device: torch.device | None = None) -> EncoderState:
         """The state before the first chunk of `batch` streams."""
         d = self.dims
         return EncoderState(
-            torch.zeros(batch, d.front_frames + (self.adapt is not None), d.n_features, device=device),
+            torch.zeros(batch, self._front_rows, d.n_features, device=device),
             torch.zeros(d.layers, batch, d.left_frames, 2 * d.width, device=device),
             torch.zeros(d.layers, batch, d.convolution_frames, d.width, device=device),
             torch.zeros(batch, dtype=torch.int64, device=device),
@@ -321,7 +325,7 @@ class ConformerCTC(nn.Module):
         x = (features - self.feature_mean) * self.feature_scale
         batch = x.shape[0]
         seen = lengths.new_zeros(batch) if state is None else state.seen
-        front_past = self.initial_state(batch, x.device).front if state is None else state.front
+        front_past = x.new_zeros(batch, self._front_rows, d.n_features) if state is None else state.front
         mean = None
         if self.adapt is not None:
             x, mean = self.adapt(x.unflatten(1, (-1, d.subsampling)), front_past[:, -1], seen)

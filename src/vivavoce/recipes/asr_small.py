@@ -207,6 +207,7 @@ def check(config: Config) -> None:
         ("dims.heads", dims.heads, dims.heads >= 1 and dims.width % (2 * dims.heads) == 0,
          f"a number that shares out dims.width={dims.width} evenly, into even parts"),
         ("dims.phone_layer", dims.phone_layer, 1 <= dims.phone_layer <= dims.layers, f"1 to dims.layers={dims.layers}"),
+        ("dims.mean_prior", dims.mean_prior, dims.mean_prior >= 0, "0 or more"),
         ("consistency", config.consistency, config.consistency >= 0, "0 or more"),
         ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
          f"{config.features.num_features}, as many as `features` makes"),
