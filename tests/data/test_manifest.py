@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
-from vivavoce.errors import DataError
+from vivavoce.data.manifest import Utterance, read_for_training, read_manifest, write_manifest
+from vivavoce.errors import ConfigError, DataError
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=20)
 UTTERANCES = st.builds(
@@ -73,3 +73,15 @@ def test_missing_and_empty_manifests(tmp_path):
     (tmp_path / "m.jsonl").write_text("\n")
     with pytest.raises(DataError, match="no utterance"):
         read_manifest(tmp_path / "m.jsonl")
+
+
+def test_only_train_parts_are_trained_on(tmp_path):
+    for part in ("train", "test"):
+        write_manifest(tmp_path / f"{part}.jsonl", [Utterance(part, "/a.wav", "x", 1.0, extra={"part": part})])
+    write_manifest(tmp_path / "own.jsonl", [Utterance("own", "/b.wav", "y", 1.0)])  # of no corpus's part
+    own, train = str(tmp_path / "own.jsonl"), str(tmp_path / "train.jsonl")
+    assert [[u.id for u in rows] for rows in read_for_training([own, train])] == [["own"], ["train"]]
+    with pytest.raises(DataError, match="holds test of part 'test'; train on train parts only"):
+        read_for_training([own, tmp_path / "test.jsonl"])
+    with pytest.raises(ConfigError, match="no manifests were given"):
+        read_for_training([])
