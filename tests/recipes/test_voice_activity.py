@@ -16,7 +16,7 @@ from vivavoce.augment.noise_bank import NoiseBank, NoiseBankConfig
 from vivavoce.data.manifest import Utterance, write_manifest
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.dsp.level import frame_energy_db
-from vivavoce.errors import ConfigError, DataError
+from vivavoce.errors import ConfigError, DataError, ModelError
 from vivavoce.models.voice_activity import ActivityDims
 from vivavoce.recipes.voice_activity import Config, SceneBatches, SceneConfig, Scenes, Speech, load_speech, main
 from vivavoce.runtime.endpoint import VoiceActivity
@@ -171,6 +171,14 @@ def test_a_small_run_and_its_bundle(config: Config, tmp_path: Path) -> None:
     waveform = np.concatenate([np.zeros(RATE), 0.1 * np.random.default_rng(9).standard_normal(RATE)])
     found = VoiceActivity(tmp_path / "bundle").probabilities(waveform.astype(np.float32))
     assert found[120:].mean() > found[:80].mean() + 0.3
+
+
+def test_a_folder_of_something_else_is_told_before_anything_is_read(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to-mother.txt").write_text("Dear mother")
+    with pytest.raises(ModelError, match="is no bundle, and would be replaced"):
+        main(replace(config, bundle=str(tmp_path / "letters"), run=str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_cannot_be_trained_on(config: Config, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from vivavoce.data.manifest import Utterance, read_for_training
 from vivavoce.data.speech_frames import SpeechFrames, SpeechRule, speech_frames
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.errors import DataError
+from vivavoce.export.bundle_folder import check_place
 from vivavoce.export.voice_activity import load_activity_net, write_activity_bundle
 from vivavoce.metrics.detection import average_precision, detection
 from vivavoce.models.voice_activity import ActivityDims, VoiceActivityNet, activity_loss
@@ -116,6 +117,8 @@ class Config:
 def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
     torch.set_num_threads(config.threads)
+    if config.bundle:
+        check_place(Path(config.bundle))  # now, and not when all is trained
     with distributed.alone("voice_activity") as process:
         folder = RunFolder(config.run)
         folder.save_config(asdict(config))
