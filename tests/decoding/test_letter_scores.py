@@ -18,8 +18,7 @@ def frames(count: int, tokens: int, seed: int, sharp: float = 2.0) -> np.ndarray
 
 
 def spelled(path: tuple[int, ...]) -> list[int]:
-    kept = [token for place, token in enumerate(path) if token != BLANK and (not place or path[place - 1] != token)]
-    return kept
+    return [token for place, token in enumerate(path) if token != BLANK and (not place or path[place - 1] != token)]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -123,7 +123,7 @@ def test_everybody_is_scaled_by_their_own(sounds: VoiceSounds) -> None:
     speakers = [0, 0, 0, 1, 1, 1, 1]
     made, scale = make_examples(sounds, tokens, durations, speakers)
     assert [example.speaker for example in made] == speakers
-    assert scale == make_examples(sounds, tokens, durations, [0, 0, 0, 1, 1, 1, 1])[1]
+    assert scale == make_examples(sounds, tokens, durations, [0, 0, 0, 1, 2, 2, 1])[1]  # whoever stands beside it
     assert scale.pitch_mean < make_examples(sounds, tokens, durations)[1].pitch_mean  # the lower half of the voices
     for who in (made[:3], made[3:]):
         energy = np.concatenate([example.energy for example in who])

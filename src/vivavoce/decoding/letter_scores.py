@@ -4,7 +4,7 @@ A network that gives out phones and characters hears the same sound twice, and e
 "do", letters "two" from "too". A search follows the phones; of the few texts that it brings, the letters are looked up
 here, by the sum over all paths that spell them.
 
-Probabilities are scaled every few frames and never leave float64. It knows neither words nor languages.
+Probabilities are scaled every few frames and never leave float64. It knows no language.
 """
 
 from __future__ import annotations
@@ -14,8 +14,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.decoding.words import BOUNDARY
+from vivavoce.text.alphabet import Alphabet
+
 LEAST = -1000.0  # of a text that the frames cannot spell: finite, so that others may still outweigh it
 SCALED_EVERY = 6  # frames, in which a closed speech gate can take at most e to the -600
+
+
+def spelling_log_probs(
+    log_probs: NDArray[np.float32], texts: Sequence[Sequence[str]], letters: Alphabet
+) -> NDArray[np.float64]:
+    """(R,) `text_log_probs` of the words of each text, (T, V) frames being of these letters."""
+    spelled = [letters.encode(" ".join(words)) for words in texts]
+    return text_log_probs(log_probs, spelled, letters.blank_id, letters.tokens.index(BOUNDARY))
 
 
 def text_log_probs(

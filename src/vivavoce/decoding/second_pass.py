@@ -156,10 +156,11 @@ class SecondPass:
         """
         kept = self.chosen(readings)
         texts = [[word.word for word in one.words] for one in kept]
-        changes = self.look(texts, state, before).changes(self.weights, self.first)
+        look = self.look(texts, state, before)
         if self.weights.letters:
             assert letters is not None, "the weights ask for letters"
-            changes = (np.array(changes) + self.weights.letters * letters(texts)).tolist()
+            look = replace(look, letters=letters(texts))
+        changes = look.changes(self.weights, self.first)
         changed = [replace(one, log_score=one.log_score + more) for one, more in zip(kept, changes, strict=True)]
         return sorted(changed, key=lambda one: -one.log_score)
 
@@ -233,12 +234,14 @@ class WordTrie:
 @dataclass(frozen=True)
 class Look:
     """What two models say of the words of a trie: of its nodes from 1 on the logarithms of the words' probabilities,
-    and whether what the first pass thought of them is left as it was."""
+    and whether what the first pass thought of them is left as it was; and of each text that of its letters, where these
+    were heard."""
 
     trie: WordTrie
     units: Array
     ngrams: Array | None
     own: Array
+    letters: Array | None = None
 
     def changes(self, weights: SecondWeights, first: Weights) -> list[float]:
         """By how much the second pass changes the score of each text, which the first has weighed by `first`."""
@@ -249,7 +252,8 @@ class Look:
         totals = [0.0]
         for (parent, _), more in zip(self.trie.nodes, added.tolist(), strict=True):
             totals.append(totals[parent] + more)
-        return [totals[node] for node in self.trie.ends]
+        heard = [0.0] * len(self.trie.ends) if self.letters is None else (weights.letters * self.letters).tolist()
+        return [totals[node] + more for node, more in zip(self.trie.ends, heard, strict=True)]
 
     def log_probs(self, share: float) -> Array:
         """Of each node's word both together."""

@@ -7,22 +7,20 @@ encoder, the search and the network run once; each set of weights then costs ari
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vivavoce.data.manifest import Utterance
-from vivavoce.decoding.letter_scores import text_log_probs
+from vivavoce.decoding.letter_scores import spelling_log_probs
 from vivavoce.decoding.lexicon_readings import ReadingSearch
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer
 from vivavoce.decoding.second_pass import Look, Network, SecondPass, SecondWeights
-from vivavoce.decoding.words import BOUNDARY
 from vivavoce.evaluation.recordings import audio_of
 from vivavoce.evaluation.word_weights import references_of
 from vivavoce.metrics.edits import count_edits
-from vivavoce.runtime.bundle import PHONES
+from vivavoce.runtime.bundle import CHARACTERS, PHONES
 from vivavoce.runtime.decoders import LEXICON_BEAM, SHARED_READINGS
 from vivavoce.runtime.recognizer import Recognizer, make_lexicon_scorer, open_lexicon
 
@@ -42,16 +40,15 @@ class TriedSecond:
 
 @dataclass(frozen=True)
 class Heard:
-    """An utterance's words, what the first pass heard, likeliest first, and what both models say of that.
+    """An utterance's words, what the first pass heard, likeliest first, and what models and letters say of that.
 
-    `edits` are those of each reading to the words, `letters` the logarithms of the probabilities of their spellings.
+    `edits` are those of each reading to the words.
     """
 
     reference: list[str]
     readings: list[LexiconHypothesis]
     edits: list[int]
     look: Look
-    letters: NDArray[np.float64]
 
 
 def tune_second_pass(
@@ -89,27 +86,25 @@ def hear(
     bundle = recognizer.bundle
     scorer = make_lexicon_scorer(bundle, open_lexicon(bundle))
     both = SecondPass(network, scorer.model, scorer.weights, SecondWeights())
-    blank_id, tokens = bundle.alphabet(PHONES).blank_id, bundle.tokens
-    boundary = tokens.tokens.index(BOUNDARY)
+    phones = bundle.alphabet(PHONES)
     heard = []
     for utterance, text in zip(utterances, references_of(utterances), strict=True):
         reference = text.split()
-        search = ReadingSearch(scorer, blank_id, LEXICON_BEAM)
-        audio = audio_of(utterance)
-        search.accept(recognizer.log_probs(audio, phones=True))
+        search = ReadingSearch(scorer, phones.blank_id, LEXICON_BEAM)
+        frames = recognizer.outputs(audio_of(utterance), (PHONES, CHARACTERS))
+        search.accept(frames[:, : len(phones)])
         readings = both.chosen(search.hypotheses(True, SHARED_READINGS))
         found = [[word.word for word in reading.words] for reading in readings]
         edits = [count_edits(reference, words).errors for words in found]
-        spelled = [tokens.encode(" ".join(words)) for words in found]
-        letters = text_log_probs(recognizer.log_probs(audio), spelled, tokens.blank_id, boundary)
-        heard.append(Heard(reference, readings, edits, both.look(found, scorer.start()[0]), letters))
+        letters = spelling_log_probs(frames[:, len(phones) :], found, bundle.tokens)
+        heard.append(Heard(reference, readings, edits, replace(both.look(found, scorer.start()[0]), letters=letters)))
     return heard, scorer
 
 
 def errors(heard: Heard, weights: SecondWeights, scorer: LexiconScorer) -> int:
     """Word errors of what the second pass chooses."""
     changes = heard.look.changes(weights, scorer.weights)
-    scores = np.array([one.log_score for one in heard.readings]) + changes + weights.letters * heard.letters
+    scores = [one.log_score + more for one, more in zip(heard.readings, changes, strict=True)]
     return heard.edits[int(np.argmax(scores))]
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vivavoce.decoding import lexicon_search
 from vivavoce.decoding.ctc_beam import ctc_beam
 from vivavoce.decoding.ctc_greedy import GreedyResult, GreedyStream, join_results
-from vivavoce.decoding.letter_scores import text_log_probs
+from vivavoce.decoding.letter_scores import spelling_log_probs
 from vivavoce.decoding.lexicon_readings import ReadingSearch
 from vivavoce.decoding.lexicon_search import Context as LexiconContext
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, LexiconScorer, LexiconSearch
@@ -317,9 +317,7 @@ class LexiconStream(PieceStream):
         self._heard_letters.append(frames[:, len(self.phones) :])
 
     def _letters_of(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-        spelled = [self.letters.encode(" ".join(words)) for words in texts]
-        boundary = self.letters.tokens.index(BOUNDARY)
-        return text_log_probs(np.concatenate(self._heard_letters), spelled, self.letters.blank_id, boundary)
+        return spelling_log_probs(np.concatenate(self._heard_letters), texts, self.letters)
 
     def _may_end(self) -> bool:
         return self._quiet >= max(LEAST_QUIET_FRAMES, LEXICON_QUIET_FRAMES - self._count // LEXICON_QUIET_FRAMES)

@@ -202,9 +202,12 @@ class Recognizer:
 
     def log_probs(self, audio: Audio, sample_rate: int | None = None, phones: bool = False) -> Array:
         """(T, V) natural log-probabilities of a recording, for other decoders; as they are, behind no gate."""
+        return self.outputs(audio, (PHONES if phones else CHARACTERS,), sample_rate)
+
+    def outputs(self, audio: Audio, names: Sequence[str], sample_rate: int | None = None) -> Array:
+        """(T, W) the same of several outputs of the graph, CHARACTERS and PHONES, side by side and computed once."""
         features = FeatureStream(self.bundle.features)
-        outputs = (PHONES if phones else CHARACTERS,)
-        frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks, outputs=outputs)
+        frames = FrameStream(self._encoder, self.chunk_frames, self._stretch_chunks, outputs=names)
         pieces = [frames.accept(features.accept(block)) for block in self.blocks(audio, sample_rate)]
         return np.concatenate([*pieces, frames.finish(features.finish())])
 
