@@ -44,7 +44,7 @@ from vivavoce.training.muon import Muon
 from vivavoce.training.phone_trigram import PhoneTrigram
 from vivavoce.training.precision import autocast
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
-from vivavoce.training.schedule import warmup_hold_decay
+from vivavoce.training.schedule import ClockSchedule, Schedule, warmup_hold_decay
 from vivavoce.training.waveforms import WaveformStore
 from vivavoce.training.weight_decay import decayed_groups
 
@@ -72,6 +72,9 @@ class Config:
     are applied; `narrow_share` is how often the last of them is before that. On a GPU the batches are made there
     (training/device_batches.py).
 
+    With `seconds` the rates fall with the clock, and have fallen to nothing after so many of them, whatever the
+    machine's speed; `updates` is then only a bound, and a resumed run begins a new fall.
+
     `guesser` names a model of `recipes/g2p.py` for the words that the dictionary lacks; without one, utterances with
     such words have no phone targets. With `consistency` above 0 every utterance is heard in two augmented views, whose
     outputs learn from each other with that weight; an update then costs twice as much.
@@ -88,6 +91,7 @@ class Config:
     dims: ConformerDims = DIMS
     features: FeatureConfig = field(default_factory=FeatureConfig)
     updates: int = 20000
+    seconds: float = math.inf
     batch_seconds: float = 100.0
     accumulate: int = 1
     bucket_seconds: tuple[float, ...] = (2.0, 3.0, 4.0, 5.0, 6.5, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0)
@@ -149,7 +153,11 @@ def main(config: Config) -> Path:
         else:
             model.set_normalisation(*feature_statistics(store, config.features))
         model.to(process.device)
-        schedule = warmup_hold_decay(config.warmup, config.updates, config.decay_share)
+        schedule: Schedule
+        if math.isfinite(config.seconds):
+            schedule = ClockSchedule(config.seconds, config.warmup, config.decay_share)
+        else:
+            schedule = warmup_hold_decay(config.warmup, config.updates, config.decay_share)
         trainee = Trainee(model, optimizers(model, config), schedule)
         durations = [s / speed for s in store.seconds() for speed in config.speeds]
         sampler = BucketSampler(
@@ -173,7 +181,7 @@ def main(config: Config) -> Path:
             clip_norm=config.clip_norm,
             average_decay=config.average_decay,
             checkpoint_every_seconds=config.checkpoint_every_seconds,
-            stop_after_seconds=config.stop_after_seconds,
+            stop_after_seconds=min(config.seconds, config.stop_after_seconds),
             seed=config.seed,
         )
         run(
@@ -202,6 +210,7 @@ def check(config: Config) -> None:
         ("speeds", config.speeds, min(config.speeds, default=0) > 0, "one or more numbers above 0"),
         ("bucket_seconds", config.bucket_seconds, min(config.bucket_seconds, default=0) > 0, "lengths above 0"),
         ("chunk_frames", config.chunk_frames, min(config.chunk_frames, default=0) >= 1, "integers from 1 on"),
+        ("seconds", config.seconds, config.seconds > 0, "a time above 0"),
         ("accumulate", config.accumulate, config.accumulate >= 1, "1 or more"),
         ("watch", config.watch, config.watch >= 0, "0 or more"),
         ("dims.heads", dims.heads, dims.heads >= 1 and dims.width % (2 * dims.heads) == 0,
