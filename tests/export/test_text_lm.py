@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from vivavoce.decoding.second_pass import UnitTree
 from vivavoce.errors import ConfigError, ModelError
 from vivavoce.export.text_lm import export_text_lm, largest_error, load_text_lm, random_tree
 from vivavoce.models.text_lm import TextLm, TextLmDims
-from vivavoce.recipes.text_lm import write_weights
+from vivavoce.recipes.text_lm import start_from, write_weights
 from vivavoce.runtime.unit_predictor import UnitPredictor
 from vivavoce.text.subwords import SINGLE, Subwords
 
@@ -90,6 +91,25 @@ def test_weights_come_back(tmp_path: Path, model: TextLm, subwords: Subwords) ->
     assert (known.dims, units.units, training) == (DIMS, subwords.units, {"updates": 5})
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(known.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("graph", "tolerance"), [("plain", 1e-6), ("packed", 3e-3)])
+def test_training_goes_on_from_a_graph(
+    graphs: Path, model: TextLm, subwords: Subwords, graph: str, tolerance: float
+) -> None:
+    learner = TextLm(DIMS)
+    start_from(learner, subwords, str(graphs / f"{graph}.onnx"))
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(learner.state_dict()[name], tensor, atol=tolerance, rtol=0)
+
+
+def test_training_does_not_go_on_from_another_graph(graphs: Path, subwords: Subwords) -> None:
+    with pytest.raises(ConfigError, match="other sizes"):
+        start_from(TextLm(replace(DIMS, units=70)), subwords, str(graphs / "packed.onnx"))
+    with pytest.raises(ConfigError, match="other units"):
+        start_from(TextLm(DIMS), Subwords(subwords.merges[:-1]), str(graphs / "packed.onnx"))
+    with pytest.raises(ModelError, match="3 layers"):
+        start_from(TextLm(replace(DIMS, layers=3)), subwords, str(graphs / "packed.onnx"))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])

@@ -55,6 +55,36 @@ def load_known(model: ConformerCTC, weights: Mapping[str, Tensor]) -> None:
     model.load_state_dict({**fresh, **known})
 
 
+def text_lm_weights(path: str | Path, layers: int) -> dict[str, Tensor]:
+    """All weights of an exported TextLm by their names in the network, float32.
+
+    Its matrices lost their names, but stand in the graph in the order in which they are used.
+
+    Raises:
+        ModelError: no graph of such a network with so many layers.
+    """
+    graph = onnx.load(path).graph
+    constants = constants_of(graph)
+    used = [node.input[1] for node in graph.node if node.op_type == "MatMul" and node.input[1] in constants]
+    names = [f"blocks.{block}.{part}.weight" for block in range(layers) for part in ("mix", "out", "widen", "narrow")]
+    embedding = "embedding.weight"
+    if len(used) != len(names) or PREFIX + embedding not in constants:
+        raise ModelError(f"{path} was not made by `viva lm export` from a TextLm of {layers} layers.")
+    weights = {name: torch.from_numpy(constants[use].T.copy()) for name, use in zip(names, used, strict=True)}
+    return {embedding: torch.from_numpy(constants[PREFIX + embedding].copy()), **weights}
+
+
+def constants_of(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """The arrays of a graph by name, and those in float32 that int8 ones and their scales stand for."""
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and set(node.input) <= set(constants):
+            packed, scale = (constants[name] for name in node.input)
+            (axis,) = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
+            constants[node.output[0]] = packed.astype(np.float32) * np.expand_dims(scale, 1 - axis)
+    return constants
+
+
 def weights_of_graph(path: str | Path) -> dict[str, Tensor]:
     """All weights of an exported ConformerCTC by their names in the network, float32.
 
@@ -62,12 +92,7 @@ def weights_of_graph(path: str | Path) -> dict[str, Tensor]:
         ModelError: no graph of such a network.
     """
     graph = onnx.load(path).graph
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "DequantizeLinear" and set(node.input) <= set(constants):
-            packed, scale = (constants[name] for name in node.input)
-            (axis,) = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
-            constants[node.output[0]] = packed.astype(np.float32) * np.expand_dims(scale, 1 - axis)
+    constants = constants_of(graph)
     users = {name: node for node in graph.node for name in node.input}
     weights = {
         name.removeprefix(PREFIX): torch.from_numpy(value.copy())

@@ -27,8 +27,10 @@ from vivavoce.data.manifest import read_manifest
 from vivavoce.data.unit_text import RowStarts, UnitText, read_unit_text, split_watched, write_unit_text
 from vivavoce.decoding.ngram_text import read_words
 from vivavoce.errors import ConfigError, DataError
+from vivavoce.export.from_onnx import text_lm_weights
 from vivavoce.export.text_lm import load_text_lm
 from vivavoce.models.text_lm import TextLm, TextLmDims, text_loss
+from vivavoce.runtime.unit_predictor import UnitPredictor
 from vivavoce.text.normalize import normalize_for_training
 from vivavoce.text.subwords import END, Subwords
 from vivavoce.training import distributed
@@ -50,10 +52,10 @@ class Config:
     the utterances in the manifest `held_out`, or whose ids the bundle.json `held_out` lists, are left out of the
     manifests among them, whoever speaks them.
 
-    `initial` names weights of an earlier run that this one starts from. An update takes `batch_units` units in rows of
-    one of the `row_units`. With `seconds` the rate falls with the clock, and has fallen to nothing after so many of
-    them, whatever the machine's speed; `updates` is then only a bound, and a resumed run begins a new fall. Matrices
-    inside the blocks are Muon's, at `matrix_rate`; the embedding is AdamW's.
+    `initial` names weights of an earlier run that this one starts from, or the graph in a bundle (words.onnx). An
+    update takes `batch_units` units in rows of one of the `row_units`. With `seconds` the rate falls with the clock,
+    and has fallen to nothing after so many of them, whatever the machine's speed; `updates` is then only a bound, and a
+    resumed run begins a new fall. Matrices inside the blocks are Muon's, at `matrix_rate`; the embedding is AdamW's.
     """
 
     texts: tuple[str, ...] = ()
@@ -211,15 +213,23 @@ def held_out_texts(config: Config) -> set[str]:
 
 
 def start_from(model: TextLm, subwords: Subwords, path: str) -> None:
-    """Take over the weights of an earlier run.
+    """Take over the weights of an earlier run, or of the graph that was made of them (rounded to int8, then).
 
     Raises:
         ConfigError: it had other sizes or other units. ModelError: there are no such weights.
     """
-    known, units, _ = load_text_lm(path)
-    if known.dims != model.dims or units.merges != subwords.merges:
-        raise ConfigError(f"{path} is of {known.dims} or of other units than the prepared text's; start anew.")
-    model.load_state_dict(known.state_dict())
+    if path.endswith(".onnx"):
+        merges = UnitPredictor.open(path).subwords.merges
+        weights = text_lm_weights(path, model.dims.layers)
+    else:
+        known, units, _ = load_text_lm(path)
+        merges, weights = units.merges, known.state_dict()
+    shapes = [{name: value.shape for name, value in of.items()} for of in (weights, model.state_dict())]
+    if shapes[0] != shapes[1] or merges != subwords.merges:
+        raise ConfigError(
+            f"{path} has other sizes than {model.dims} or other units than the prepared text; start anew."
+        )
+    model.load_state_dict(weights)
 
 
 def optimizers(model: TextLm, config: Config) -> list[torch.optim.Optimizer]:
