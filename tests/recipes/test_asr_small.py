@@ -27,6 +27,7 @@ from vivavoce.recipes.asr_small import (
     hold_out,
     hold_out_named,
     load_examples,
+    main,
     path_and_times,
     spoken,
     step_function,
@@ -81,6 +82,7 @@ def test_settings_that_cannot_be_are_named() -> None:
         "chunk_frames=4,0": r"chunk_frames is \(4, 0\)",
         "accumulate=0": "accumulate is 0",
         "dims.heads=3": "dims.heads is 3",
+        "surround=-0.1": "surround is -0.1; expected seconds, 0 or more",
         "dims.phone_layer=8": "dims.phone_layer is 8; expected 1 to dims.layers=7",
         "features.n_mels=64": "dims.n_features is 80; expected 64",
     }.items():
@@ -132,6 +134,24 @@ def test_mmi_comes_when_it_is_time() -> None:
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
 
 
+def test_buckets_must_hold_the_surround(tmp_path: Path) -> None:
+    """Words of 0.9 s, played at 0.9, with 0.8 s of quiet on either side: 2.6 s."""
+    utterances = []
+    for number, seconds in enumerate((0.9, 0.9, 2.0)):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, 0.1 * np.ones(int(seconds * 16000)), 16000)
+        utterances.append(Utterance(str(number), str(path), "a", seconds, extra={"part": "train"}))
+    write_manifest(tmp_path / "m.jsonl", utterances)
+    (tmp_path / "words.dict").write_text("a AH0\n")
+    small = ConformerDims(width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True)
+    config = Config(
+        manifests=(str(tmp_path / "m.jsonl"),), run=str(tmp_path / "run"), dictionary=str(tmp_path / "words.dict"),
+        cache=str(tmp_path / "cache"), dims=small, bucket_seconds=(2.5,), surround=0.8, device="cpu", watch=0,
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"2 of 9 utterances are longer than the last bucket.*the longest is 2\.60 s"):
+        main(config)
+
+
 def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
     """The waveforms are decoded once and not by both into one file; both end with one checkpoint."""
     rng = np.random.default_rng(0)
@@ -158,6 +178,7 @@ def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
         "batch_seconds": 6,
         "bucket_seconds": "2.5",
         "augment": "false",
+        "surround": 0.3,
         "compile": "false",
         "precision": "fp32",
         "device": "cpu",

@@ -13,6 +13,8 @@ import torch
 from vivavoce.augment.chain import default_recognition_chain
 from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.spec_augment import SpecAugment
+from vivavoce.augment.speed import change_speed
+from vivavoce.augment.surround import most_added
 from vivavoce.data.bucketing import BucketSampler
 from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig, features
@@ -41,8 +43,14 @@ def store(utterances: list[Utterance], tmp_path_factory: pytest.TempPathFactory)
     return WaveformStore(utterances, RATE, tmp_path_factory.mktemp("store"))
 
 
-def batches(store: WaveformStore, augment: bool = False, speeds: tuple[float, ...] = (0.9, 1.0, 1.1)) -> SpeechBatches:
-    durations = [seconds / speed for seconds in store.seconds() for speed in speeds]
+def batches(
+    store: WaveformStore,
+    augment: bool = False,
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1),
+    surround: float = 0.0,
+    views: int = 1,
+) -> SpeechBatches:
+    durations = [s / speed + most_added(s, surround) for s in store.seconds() for speed in speeds]
     examples = [Example(tuple(range(1, 2 + n % 5)), () if n % 3 else (4, 5)) for n in range(len(store))]
     chain = default_recognition_chain(NoiseLibrary({"hiss": np.random.default_rng(1).standard_normal(RATE) * 0.1}))
     return SpeechBatches(
@@ -56,6 +64,8 @@ def batches(store: WaveformStore, augment: bool = False, speeds: tuple[float, ..
         SpecAugment() if augment else None,
         seed=5,
         workers=2,
+        views=views,
+        surround=surround,
     )
 
 
@@ -125,6 +135,56 @@ def test_batches_resume_with_the_same_augmentation(store: WaveformStore, stop: i
     resumed = iter(again)
     for batch in expected[stop:]:
         assert torch.equal(next(resumed).features, batch.features)
+
+
+def test_the_surround_resumes_too_and_its_buckets_hold_it(store: WaveformStore) -> None:
+    source = batches(store, augment=True, surround=0.3)
+    stream = iter(source)
+    expected = [next(stream) for _ in range(len(source.sampler) + 2)]
+    for batch in expected:
+        assert batch.features.shape[1] in (112, 208, 312)  # the buckets' own lengths, with the tail
+        assert int(batch.frames.max()) * 8 <= batch.features.shape[1]
+    again = batches(store, augment=True, surround=0.3)
+    again.load_state_dict(expected[0].position)
+    resumed = iter(again)
+    for batch in expected[1:]:
+        assert torch.equal(next(resumed).features, batch.features)
+
+
+def test_short_utterances_are_surrounded_by_quiet_and_others_are_as_before(store: WaveformStore) -> None:
+    source, plain = batches(store, surround=0.4), batches(store)
+    leads = set()
+    for item in range(3 * len(store)):
+        row, seconds = source.example(item, 0)
+        before, plain_seconds = plain.example(item, 0)
+        if store.seconds()[item // 3] >= 1.5:
+            np.testing.assert_array_equal(row, before)
+            continue
+        assert plain_seconds < seconds <= plain_seconds + 0.8
+        samples = round(seconds * RATE)
+        count = (samples - 400) // 160 + 1
+        assert len(row) == -(-(count + 8) // 8) * 8
+        word = change_speed(store[item // 3], (0.9, 1.0, 1.1)[item % 3], RATE)
+        # 25 dB below a tone over a hiss that is 26 dB below it: what is loud is the word.
+        loud = np.flatnonzero(row[:count].max(axis=1) > before.max() - 4.0)
+        assert loud[-1] - loud[0] + 1 == pytest.approx(len(word) / 160, abs=4)
+        leads.add(int(loud[0]))
+        assert loud[0] <= 42
+        assert count - loud[-1] <= 44
+    assert len(leads) > 8
+
+
+def test_both_views_have_the_word_in_one_place(store: WaveformStore) -> None:
+    source = batches(store, surround=0.4, views=2)
+    made = source.make(list(range(0, 69, 3)), 3.0, {"epoch": 2})
+    one, other = made.features.chunk(2)
+    torch.testing.assert_close(one, other, rtol=0, atol=0)  # nothing else is drawn here
+    assert torch.equal(*made.frames.chunk(2))
+    later = source.make(list(range(0, 69, 3)), 3.0, {"epoch": 3})
+    assert not torch.equal(later.features, made.features)
+    augmented = batches(store, augment=True, surround=0.4, views=2).make(list(range(0, 69, 3)), 3.0, {"epoch": 2})
+    assert torch.equal(augmented.frames, made.frames)
+    assert not torch.equal(*augmented.features.chunk(2))
 
 
 def test_statistics_against_all_frames(store: WaveformStore) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.speed import change_speed
+from vivavoce.augment.surround import SHORT_SECONDS, Surround, SurroundParams, SurroundRows, most_added
 from vivavoce.augment.vtlp import Vtlp, VtlpParams
 from vivavoce.data.bucketing import BucketSampler
 from vivavoce.data.manifest import Utterance
@@ -42,13 +43,26 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> WaveformStore:
     return WaveformStore(rows, RATE, tmp_path_factory.mktemp("store"))
 
 
-def batches(store: WaveformStore, augmentation: DeviceAugmentation = PLAIN, views: int = 1) -> DeviceSpeechBatches:
-    durations = [seconds / speed for seconds in store.seconds() for speed in SPEEDS]
+def batches(
+    store: WaveformStore, augmentation: DeviceAugmentation = PLAIN, views: int = 1, surround: float = 0.0
+) -> DeviceSpeechBatches:
+    durations = [s / speed + most_added(s, surround) for s in store.seconds() for speed in SPEEDS]
     examples = [Example(tuple(range(1, 2 + n % 5)), () if n % 3 else (4, 5)) for n in range(len(store))]
     noises = NoiseLibrary({"hiss": 0.1 * np.random.default_rng(1).standard_normal(2 * RATE)})
-    sampler = BucketSampler(durations, (1.0, 2.0), 12.0, seed=3)
+    sampler = BucketSampler(durations, (1.0, 2.0, 3.0) if surround else (1.0, 2.0), 12.0, seed=3)
     return DeviceSpeechBatches(
-        store, examples, sampler, SPEEDS, CONFIG, PADDING, CPU, noises, augmentation, seed=5, views=views
+        store,
+        examples,
+        sampler,
+        SPEEDS,
+        CONFIG,
+        PADDING,
+        CPU,
+        noises,
+        augmentation,
+        seed=5,
+        views=views,
+        surround=surround,
     )
 
 
@@ -95,7 +109,7 @@ def test_noise_stands_at_the_ratio_that_was_drawn(store: WaveformStore) -> None:
     source = batches(store, loud)
     waveforms = torch.from_numpy(np.stack([store[n][: RATE // 2] for n in range(9)]))
     lengths = torch.full((9,), RATE // 2)
-    noisy = source._noisy(waveforms, lengths, torch.ones(9, RATE // 2, dtype=torch.bool), torch.Generator())
+    noisy = source._noisy(waveforms, lengths, lengths, torch.ones(9, RATE // 2, dtype=torch.bool), torch.Generator())
     ratio = 10 * torch.log10((waveforms**2).mean(1) / ((noisy - waveforms) ** 2).mean(1))
     torch.testing.assert_close(ratio, torch.full((9,), 10.0), atol=0.01, rtol=0)
 
@@ -147,6 +161,105 @@ def test_every_item_once_an_epoch_and_the_same_again_after_a_resume(store: Wavef
     other = batches(store, DeviceAugmentation())
     other.load_state_dict(firsts[-1].position)
     assert torch.equal(next(iter(other)).features, expected.features)
+
+
+def around(source: DeviceSpeechBatches, items: list[int]) -> dict[int, tuple[int, int, float]]:
+    """Item -> samples before and behind, at the recording's own speed, and the quiet's gain, as `make` draws them."""
+    drawn: list[tuple[SurroundRows, np.ndarray, np.ndarray]] = []
+    original = source._around
+    source._around = lambda *args: drawn.append(original(*args)) or drawn[-1]  # type: ignore
+    source.make(items, 3.0, {"epoch": 0, "cursor": 1})
+    source._around = original  # type: ignore[method-assign]
+    ((rows, leads, tails),) = drawn
+    order = sorted(items, key=lambda item: item % len(SPEEDS))
+    return dict(zip(order, zip(leads.tolist(), tails.tolist(), rows.gain.tolist(), strict=True), strict=True))
+
+
+def test_with_silence_around_they_are_the_cpu_s_features(store: WaveformStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frame by frame where the speed is 1; elsewhere the counts of frames, and the word where it belongs."""
+    monkeypatch.setattr("vivavoce.augment.surround.SILENT_SHARE", 1.0)
+    source, items = batches(store, surround=0.4), list(range(27))
+    batch = source.make(items, 3.0, {"epoch": 0, "cursor": 1})
+    where, seconds = around(source, items), 0.0
+    for row, frames, item in zip(batch.features, batch.on_host[0], where, strict=True):
+        (lead, tail, gain), waveform, speed = where[item], store[item // 3], SPEEDS[item % 3]
+        assert gain == 0.0
+        if len(waveform) >= SHORT_SECONDS * RATE:
+            assert lead == tail == 0
+        else:
+            params = SurroundParams(lead, tail, "white", 0.0, 0.0, RATE)
+            waveform = Surround().apply(waveform, params)
+            assert lead <= 0.4 * RATE * speed
+        seconds += len(waveform) / speed / RATE
+        expected = features(change_speed(waveform, speed, RATE), CONFIG)
+        assert abs(int(frames) - len(PADDING.pad(expected)) // 8) <= (speed != 1.0)
+        if speed == 1.0:
+            np.testing.assert_allclose(row[: 8 * frames].numpy(), PADDING.pad(expected), atol=2e-3)
+        else:
+            count = min(len(expected), 8 * int(frames)) - 2
+            assert np.median(np.abs(row.numpy()[:count, :74] - expected[:count, :74])) < 0.01
+    assert batch.audio_seconds == pytest.approx(seconds)
+    assert len({lead for lead, _, _ in where.values()}) > 10
+
+
+def test_the_quiet_stands_at_the_level_that_was_drawn_from_beginning_to_end(store: WaveformStore) -> None:
+    source = batches(store, surround=0.3)
+    assert source.surround is not None
+    word, count, first = torch.from_numpy(store[0][:8000]), 12000, torch.tensor([2000, 3000, 0])
+    waveforms = torch.zeros(3, count)
+    for row, lead in zip(waveforms, first.tolist(), strict=True):
+        row[lead : lead + 8000] = word
+    rows = SurroundRows(
+        np.zeros(3),
+        np.zeros(3),
+        np.array([0, 1, 2]),
+        np.array([0.0, 0.5, 0.99]),
+        10 ** (-np.array([20.0, 40, 60]) / 20),
+    )
+    valid = torch.arange(count) < torch.tensor([12000, 11500, 8000])[:, None]
+    quiet = source._surrounded(waveforms, rows, first, torch.full((3,), 8000), valid)
+    silent = source._surrounded(waveforms, replace(rows, gain=np.zeros(3)), first, torch.full((3,), 8000), valid)
+    added = quiet - silent
+    assert (added[~valid] == 0.0).all()
+    for row, within, below in zip(added, valid, (20.0, 40.0, 60.0), strict=True):
+        ratio = 10 * torch.log10((word**2).mean() / (row[within] ** 2).mean())
+        assert float(ratio) == pytest.approx(below, abs=0.05)
+    torch.testing.assert_close(silent[0, 2200:9800], word[200:-200])
+    assert silent[0, 1999] == silent[0, 10000] == 0.0
+
+
+def test_surrounded_batches_resume_and_their_views_stand_alike(store: WaveformStore) -> None:
+    source = batches(store, DeviceAugmentation(), 2, 0.4)
+    stream = iter(source)
+    firsts = [next(stream) for _ in range(len(source.sampler) + 1)]
+    for batch in firsts:
+        assert torch.equal(*batch.frames.chunk(2))
+        assert torch.isfinite(batch.features).all()
+    other = batches(store, DeviceAugmentation(), 2, 0.4)
+    other.load_state_dict(firsts[0].position)
+    resumed = iter(other)
+    for batch in firsts[1:]:
+        assert torch.equal(next(resumed).features, batch.features)
+    one, view = batches(store, PLAIN, 2, 0.4).make(list(range(27)), 3.0, {"epoch": 0, "cursor": 1}).features.chunk(2)
+    assert torch.equal(one, view)  # nothing else is drawn here
+
+
+def test_long_utterances_are_as_without_a_surround(store: WaveformStore) -> None:
+    items = [item for item in range(27) if store.seconds()[item // 3] >= SHORT_SECONDS]
+    assert items
+    plain, surrounded = batches(store, DeviceAugmentation()), batches(store, DeviceAugmentation(), surround=0.4)
+    expected = plain.make(items, 2.0, {"epoch": 0, "cursor": 1})
+    assert torch.equal(surrounded.make(items, 2.0, {"epoch": 0, "cursor": 1}).features, expected.features)
+
+
+def test_quiet_does_not_count_as_speech_in_a_ratio(store: WaveformStore) -> None:
+    source = batches(store, replace(PLAIN, noise_share=1.0, snr_db=(10.0, 10.0)))
+    waveforms = torch.zeros(1, RATE)
+    waveforms[0, 4000:12000] = torch.from_numpy(store[0][:8000])
+    lengths, said = torch.tensor([RATE]), torch.tensor([8000])
+    noisy = source._noisy(waveforms, lengths, said, torch.ones(1, RATE, dtype=torch.bool), torch.Generator())
+    ratio = 10 * torch.log10((waveforms[0, 4000:12000] ** 2).mean() / ((noisy - waveforms) ** 2).mean())
+    assert float(ratio) == pytest.approx(10.0, abs=0.01)
 
 
 def test_features_that_are_not_made_there_are_refused(store: WaveformStore) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from vivavoce.augment.chain import default_recognition_chain
 from vivavoce.augment.noise import NoiseLibrary
 from vivavoce.augment.spec_augment import SpecAugment
+from vivavoce.augment.surround import most_added
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
 from vivavoce.data.manifest import Utterance, read_for_training, read_manifest, write_manifest
@@ -69,8 +70,9 @@ class Config:
     `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
     `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for `mmi_after` updates, and
     then by LF-MMI besides (training/lattice_free_mmi.py). `noisy_share` scales how often room, noise and narrow band
-    are applied; `narrow_share` is how often the last of them is before that. On a GPU the batches are made there
-    (training/device_batches.py).
+    are applied; `narrow_share` is how often the last of them is before that. Utterances under 1.5 seconds stand in
+    quiet, up to `surround` seconds of it before and as much behind (augment/surround.py): words cut out of sentences
+    become what spoken commands are. On a GPU the batches are made there (training/device_batches.py).
 
     With `seconds` the rates fall with the clock, and have fallen to nothing after so many of them, whatever the
     machine's speed; `updates` is then only a bound, and a resumed run begins a new fall.
@@ -117,6 +119,7 @@ class Config:
     augment: bool = True
     noisy_share: float = 1.0
     narrow_share: float = 0.1
+    surround: float = 0.0
     precision: str = "auto"
     compile: bool = True
     device: str = "auto"
@@ -159,7 +162,7 @@ def main(config: Config) -> Path:
         else:
             schedule = warmup_hold_decay(config.warmup, config.updates, config.decay_share)
         trainee = Trainee(model, optimizers(model, config), schedule)
-        durations = [s / speed for s in store.seconds() for speed in config.speeds]
+        durations = [s / speed + most_added(s, config.surround) for s in store.seconds() for speed in config.speeds]
         sampler = BucketSampler(
             durations,
             config.bucket_seconds,
@@ -218,6 +221,7 @@ def check(config: Config) -> None:
         ("dims.phone_layer", dims.phone_layer, 1 <= dims.phone_layer <= dims.layers, f"1 to dims.layers={dims.layers}"),
         ("dims.mean_prior", dims.mean_prior, dims.mean_prior >= 0, "0 or more"),
         ("consistency", config.consistency, config.consistency >= 0, "0 or more"),
+        ("surround", config.surround, 0 <= config.surround < math.inf, "seconds, 0 or more"),
         ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
          f"{config.features.num_features}, as many as `features` makes"),
     ):  # fmt: skip
@@ -341,7 +345,7 @@ def batches_here(
         warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
     return SpeechBatches(
         store, examples, sampler, config.speeds, config.features, padding, chain, masks, config.seed, config.workers,
-        warp, 2 if config.consistency else 1,
+        warp, 2 if config.consistency else 1, config.surround,
     )  # fmt: skip
 
 
@@ -361,7 +365,7 @@ def batches_there(
     return DeviceSpeechBatches(
         store, examples, sampler, config.speeds, config.features, padding, device,
         noises(config) if augmentation.noise_share else None, augmentation, config.seed,
-        views=2 if config.consistency else 1,
+        views=2 if config.consistency else 1, surround=config.surround,
     )  # fmt: skip
 
 

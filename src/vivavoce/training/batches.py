@@ -19,12 +19,14 @@ from torch import Tensor
 from vivavoce.augment.chain import Chain
 from vivavoce.augment.spec_augment import SpecAugment
 from vivavoce.augment.speed import change_speed
+from vivavoce.augment.surround import SHORT_SECONDS, Surround
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.training.waveforms import WaveformStore
 
 Array = np.ndarray
+_SURROUND = 1 << 20  # where a view's number stands in a seed: what all views have alike
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,21 @@ class SpeechBatches:
         workers: int = 1,
         warp: Vtlp | None = None,
         views: int = 1,
+        surround: float = 0.0,
     ) -> None:
         """`sampler` counts items: number i is utterance i // len(speeds) at speed i % len(speeds).
 
-        With two `views` a batch holds every item twice, differently augmented: rows i and B / 2 + i.
+        With two `views` a batch holds every item twice, differently augmented: rows i and B / 2 + i. Short utterances
+        get up to `surround` seconds of quiet before and behind (augment/surround.py), the same in both views; the
+        sampler's durations hold the most that they gain.
+
+        Raises:
+            ConfigError: surround is negative.
         """
         self.store, self.examples, self.sampler, self.speeds = store, examples, sampler, tuple(speeds)
         self.config, self.padding, self.chain, self.warp, self.masks = config, padding, chain, warp, masks
         self.seed, self.workers, self.views = seed, workers, views
+        self.surround = Surround(surround) if surround else None
 
     def load_state_dict(self, position: dict[str, Any]) -> None:
         """Go on behind the batch that had this position."""
@@ -148,9 +157,13 @@ class SpeechBatches:
         """Augmented, padded features of one item, (8n, F), and its seconds."""
         utterance, speed = divmod(item, len(self.speeds))
         rng = np.random.default_rng((self.seed, epoch, item, view) if view else (self.seed, epoch, item))
-        waveform = change_speed(self.store[utterance], self.speeds[speed], self.config.sample_rate)
+        recorded, rate = self.store[utterance], self.config.sample_rate
+        waveform = change_speed(recorded, self.speeds[speed], rate)
+        if self.surround is not None and len(recorded) < SHORT_SECONDS * rate:
+            alike = np.random.default_rng((self.seed, epoch, item, _SURROUND))
+            waveform = self.surround.apply(waveform, self.surround.draw(alike, len(waveform), rate))
         if self.chain is not None:
-            waveform = self.chain.apply(waveform, self.chain.draw(rng, len(waveform), self.config.sample_rate))
+            waveform = self.chain.apply(waveform, self.chain.draw(rng, len(waveform), rate))
         if len(waveform) < self.config.win_length:
             waveform = np.pad(waveform, (0, self.config.win_length - len(waveform)))
         log_mel = features(waveform, self.config)
@@ -158,7 +171,7 @@ class SpeechBatches:
             log_mel = self.warp.apply(log_mel, self.warp.draw(rng, *log_mel.shape))
         if self.masks is not None:
             log_mel = self.masks.apply(log_mel, self.masks.draw(rng, *log_mel.shape), fill=log_mel.mean(axis=0))
-        return self.padding.pad(log_mel), len(waveform) / self.config.sample_rate
+        return self.padding.pad(log_mel), len(waveform) / rate
 
 
 def pad_targets(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

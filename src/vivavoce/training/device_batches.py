@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vivavoce.augment.noise import COLOURS, NoiseLibrary, coloured
 from vivavoce.augment.reverb import RoomPool, room_response
+from vivavoce.augment.surround import FADE_SECONDS, SHORT_SECONDS, Surround, SurroundRows
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
 from vivavoce.dsp.features import FeatureConfig
@@ -85,11 +86,15 @@ class DeviceSpeechBatches:
         augmentation: DeviceAugmentation = PLAIN,
         seed: int = 0,
         views: int = 1,
+        surround: float = 0.0,
     ) -> None:
         """`sampler` counts items: number i is utterance i // len(speeds) at speed i % len(speeds).
 
+        Short utterances get up to `surround` seconds of quiet before and behind (augment/surround.py); the sampler's
+        durations hold the most that they gain.
+
         Raises:
-            ConfigError: features of a kind that is not made here.
+            ConfigError: features of a kind that is not made here, or surround is negative.
         """
         _check_features(config)
         self.sampler, self.config, self.padding, self.device = sampler, config, padding, device
@@ -113,6 +118,10 @@ class DeviceSpeechBatches:
         self._noise = None
         if noises is not None and augmentation.noise_share:
             self._noise = torch.from_numpy(_noises(noises, config.sample_rate)).to(device)
+        self.surround = self._quiet = None
+        if surround:
+            self.surround = Surround(surround)
+            self._quiet = torch.from_numpy(np.stack([coloured(c, config.sample_rate) for c in COLOURS])).to(device)
         self._rooms = None
         if augmentation.room_share:
             self._rooms = torch.from_numpy(_rooms(config.sample_rate)).to(device)
@@ -134,13 +143,15 @@ class DeviceSpeechBatches:
     def make(self, items: Sequence[int], bucket_seconds: float, position: dict[str, Any]) -> SpeechBatch:
         """One batch, padded to its bucket's length."""
         place = (self.seed, int(position["epoch"]), int(position["cursor"]))
-        seed = int(np.random.default_rng(place).integers(1 << 62))
-        random = torch.Generator(self.device).manual_seed(seed)
+        host = np.random.default_rng(place)
+        random = torch.Generator(self.device).manual_seed(int(host.integers(1 << 62)))
         # Rows of one speed stand together, as their frames have one length.
         order = np.array(sorted(items, key=lambda item: item % len(self.speeds)))
         utterances, speeds = np.divmod(order, len(self.speeds))
-        counts = self._ends[utterances] - self._starts[utterances]
+        spoken = self._ends[utterances] - self._starts[utterances]
         rate, group = self.config.sample_rate, self.padding.subsampling
+        quiet, leads, tails = self._around(host, spoken, np.array(self.speeds)[speeds])
+        counts = leads + spoken + tails
         bucket = int(bucket_seconds * rate) // self.config.hop_length + self.padding.tail_frames
         rows = -(-bucket // group) * group
         hops, taps = np.array(self._hops)[speeds], np.array([len(w) for w in self._windows])[speeds]
@@ -148,17 +159,21 @@ class DeviceSpeechBatches:
         frames = np.minimum(frames, rows - self.padding.tail_frames)
         longest = max(hop * (rows - 1) + len(taper) for hop, taper in zip(self._hops, self._windows, strict=True))
         places = torch.arange(longest, device=self.device)
-        starts, lengths = (self._on_device(values) for values in (self._starts[utterances], counts))
+        starts = self._on_device(self._starts[utterances] - leads)
+        first, said, lengths = (self._on_device(values) for values in (leads, spoken, counts))
         valid = places < lengths[:, None]
-        index = (starts[:, None] + places).clamp_(max=len(self._samples) - 1)
-        waveforms = torch.where(valid, self._samples[index].float() / SCALE, 0.0)
+        index = (starts[:, None] + places).clamp_(min=0, max=len(self._samples) - 1)
+        inside = (places >= first[:, None]) & (places < (first + said)[:, None])
+        waveforms = torch.where(inside, self._samples[index].float() / SCALE, 0.0)
+        if quiet is not None:
+            waveforms = self._surrounded(waveforms, quiet, first, said, valid)
         factors = torch.randint(self._factors, (len(order),), generator=random, device=self.device)
         blocks = [np.flatnonzero(speeds == speed) for speed in range(len(self.speeds))]
         frame_counts = self._on_device(frames)
         views = []
         for _ in range(self.views):
             sound = self._room(waveforms, random)
-            sound = self._noisy(sound, lengths, valid, random)
+            sound = self._noisy(sound, lengths, said, valid, random)
             log_mel = torch.cat(
                 [
                     self._log_mel(sound[block[0] : block[-1] + 1], speed, rows, factors[block[0] : block[-1] + 1])
@@ -193,6 +208,37 @@ class DeviceSpeechBatches:
     def _uniform(self, low: float, high: float, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
         return torch.rand(shape, generator=random, device=self.device) * (high - low) + low
 
+    def _around(
+        self, host: np.random.Generator, spoken: np.ndarray, speeds: np.ndarray
+    ) -> tuple[SurroundRows | None, np.ndarray, np.ndarray]:
+        """What is drawn for rows of `spoken` samples, None where none is short; samples before and behind, (B,) each.
+
+        Drawn here and not on the device: the frames are counted from it without waiting.
+        """
+        short = spoken < SHORT_SECONDS * self.config.sample_rate
+        if self.surround is None or not short.any():
+            return None, np.zeros_like(spoken), np.zeros_like(spoken)
+        rows = self.surround.draw_rows(host, len(spoken))
+        # Frames of a speed are that much longer, so that a second of what is heard takes as many more samples.
+        second = np.where(short, self.config.sample_rate * speeds, 0.0)
+        leads, tails = ((seconds * second).astype(np.int64) for seconds in (rows.lead_seconds, rows.tail_seconds))
+        return replace(rows, gain=np.where(short, rows.gain, 0.0)), leads, tails
+
+    def _surrounded(self, waveforms: Tensor, rows: SurroundRows, first: Tensor, said: Tensor, valid: Tensor) -> Tensor:
+        """(B, N) -> (B, N): the edges of what is said faded, and quiet from beginning to end, where it is short."""
+        assert self._quiet is not None
+        rate, size = self.config.sample_rate, self._quiet.shape[1]
+        power = (waveforms**2).sum(1) / said.clamp(min=1)
+        places = torch.arange(waveforms.shape[1], device=self.device)
+        behind = places - first[:, None] + 0.5  # the edge
+        ramp = torch.minimum(behind, said[:, None] - behind) / (FADE_SECONDS * rate)
+        short = (said < SHORT_SECONDS * rate)[:, None]
+        waveforms = torch.where(short, waveforms * ramp.clamp_(0.0, 1.0), waveforms)
+        starts = self._on_device((rows.start * size).astype(np.int64))[:, None]
+        noise = self._quiet[self._on_device(rows.colour)[:, None], (starts + places) % size] * valid
+        gain = self._on_device(rows.gain.astype(np.float32)) * (power * valid.sum(1) / (noise**2).sum(1)).sqrt()
+        return waveforms + noise * gain[:, None]
+
     def _room(self, waveforms: Tensor, random: torch.Generator) -> Tensor:
         """(B, N) -> (B, N): a fixed number of rows, drawn, behind the responses of rooms."""
         rows = round(self.augmentation.room_share * len(waveforms))
@@ -205,8 +251,13 @@ class DeviceSpeechBatches:
         echoing = torch.fft.irfft(spectrum, size)[:, : waveforms.shape[1]]
         return waveforms.index_copy(0, chosen, echoing)
 
-    def _noisy(self, waveforms: Tensor, lengths: Tensor, valid: Tensor, random: torch.Generator) -> Tensor:
-        """(B, N) -> (B, N): noise at a ratio to the speech, and a level. Behind an utterance's end stay zeros."""
+    def _noisy(
+        self, waveforms: Tensor, lengths: Tensor, said: Tensor, valid: Tensor, random: torch.Generator
+    ) -> Tensor:
+        """(B, N) -> (B, N): noise at a ratio to the speech, and a level. Behind an utterance's end stay zeros.
+
+        Of the (B,) `lengths` only `said` samples count as speech: the quiet around it does not change the ratio.
+        """
         a, count = self.augmentation, len(waveforms)
         if self._noise is not None:
             places = torch.arange(waveforms.shape[1], device=self.device)
@@ -216,7 +267,7 @@ class DeviceSpeechBatches:
             others = self._samples[((first * len(self._samples)).long() + places) % len(self._samples)]
             babbles = torch.rand(count, 1, generator=random, device=self.device) < a.babble_share
             noise = torch.where(babbles, others.float(), noise)
-            power = ((waveforms**2 * valid).sum(1) / lengths, (noise**2 * valid).sum(1) / lengths)
+            power = ((waveforms**2 * valid).sum(1) / said.clamp(min=1), (noise**2 * valid).sum(1) / lengths)
             ratio = 10.0 ** (-self._uniform(*a.snr_db, (count,), random) / 10.0)
             gain = (power[0] * ratio / power[1].clamp(min=1e-12)).sqrt()
             gain = torch.where(torch.rand(count, generator=random, device=self.device) < a.noise_share, gain, 0.0)
