@@ -21,10 +21,14 @@ from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 DIMS = ConformerDims(layers=2, width=64, heads=2, feed_forward=128, left_frames=12, phone_layer=1)
 
 
-@pytest.fixture(scope="module", params=[0, 5], ids=["", "leaning on the stream's mean"])
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"mean_prior": 5}, {"final_phones": True, "contexts": 90}],
+    ids=["", "leaning on the stream's mean", "phones in context"],
+)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[ConformerCTC, Path]:
     torch.manual_seed(0)
-    model = ConformerCTC(replace(DIMS, mean_prior=request.param)).eval()
+    model = ConformerCTC(replace(DIMS, **request.param)).eval()
     model.set_normalisation(torch.full((80,), -6.0), torch.full((80,), 3.0))
     return model, export_onnx(model, tmp_path_factory.mktemp("graph") / "model.onnx")
 
@@ -55,6 +59,7 @@ def test_names_and_dynamic_shapes(exported: tuple[ConformerCTC, Path]) -> None:
         assert phones.shape == (batch, 2 * n, 40)
         assert [a.shape for a in following] == [a.shape for a in state]
         np.testing.assert_allclose(np.exp(log_probs).sum(-1), 1.0, atol=1e-5)
+        np.testing.assert_allclose(np.exp(phones).sum(-1), 1.0, atol=1e-5)
 
 
 def test_the_graph_tells_nothing_of_this_machine(exported: tuple[ConformerCTC, Path]) -> None:

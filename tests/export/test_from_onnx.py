@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from vivavoce.errors import ModelError, TrainingError
-from vivavoce.export.from_onnx import load_from_bundle, weights_of_graph
+from vivavoce.export.from_onnx import load_from_bundle, load_known, weights_of_graph
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import export_onnx
 from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 from vivavoce.recipes.asr_small import DIMS, start_from
 from vivavoce.runtime.recognizer import Recognizer
+from vivavoce.training.phone_contexts import PhoneContexts
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,53 @@ def test_training_starts_from_the_default_recogniser(babble: Callable[..., np.nd
     for ours, phones in ((output.log_probs[0].numpy(), False), (output.phone_log_probs[0].numpy(), True)):
         theirs = recognizer.log_probs(babble(5.12, seed=3), phones=phones)
         np.testing.assert_allclose(ours[:96], theirs[:96], atol=1e-3)
+
+
+def in_context(sequence: list[int]) -> ConformerCTC:
+    dims = replace(DIMS, width=32, layers=1, heads=2, feed_forward=64, phone_layer=1, outputs_per_frame=2, contexts=100)
+    model = ConformerCTC(dims).eval()
+    contexts = PhoneContexts.from_sequences([sequence], 39, 100)
+    model.set_contexts(contexts.phone_of, contexts.table)
+    return model
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_phones_in_context_come_back_where_they_are_the_same(tmp_path: Path, packed: bool) -> None:
+    """A graph holds the phone of each class; which class a pair has comes from the same transcripts."""
+    model = in_context([1, 2, 3, 1, 2])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    path = export_onnx(model, tmp_path / "model.onnx")
+    if packed:
+        quantize_weights(path, path)
+    weights = weights_of_graph(path)
+    assert set(model.state_dict()) - set(weights) == {"context_table"}
+    assert torch.equal(weights["phone_of"], model.phone_of)
+    same = in_context([1, 2, 3, 1, 2])
+    load_known(same, weights)
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(same.state_dict()[name], tensor, rtol=0.0, atol=0.02 if packed else 0.0)
+    with pytest.raises(RuntimeError, match="other transcripts"):
+        load_known(in_context([3, 2, 1, 1, 2]), weights)
+    other = in_context([3, 2, 1, 1, 2])
+    load_known(other, model.state_dict())  # a checkpoint brings the classes along
+    assert torch.equal(other.context_table, model.context_table)
+    assert torch.equal(other.phone_of, model.phone_of)
+
+
+def test_phones_in_context_begin_as_plain_ones() -> None:
+    model = in_context([1, 2, 3, 1, 2])
+    plain = ConformerCTC(replace(model.dims, contexts=0)).eval()
+    table = model.context_table.clone()
+    load_known(model, plain.state_dict())
+    assert torch.equal(model.context_table, table)
+    log_mel = torch.randn(1, 64, 80)
+    with torch.inference_mode():
+        ours, theirs = (net(log_mel, torch.tensor([16]), 4) for net in (model, plain))
+    torch.testing.assert_close(ours.phone_log_probs, theirs.phone_log_probs)
+    with pytest.raises(RuntimeError, match="size mismatch for final_phone_out"):
+        load_known(plain, model.state_dict())  # not the other way about
 
 
 def test_other_networks_are_refused(tiny_bundle: Path, tmp_path: Path) -> None:

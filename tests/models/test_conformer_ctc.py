@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from vivavoce.errors import ConfigError
 from vivavoce.models.conformer_ctc import (
     Adaptation,
     ConformerCTC,
@@ -17,6 +18,7 @@ from vivavoce.models.conformer_ctc import (
     ctc_loss,
     rotary_table,
     rotate,
+    sum_classes,
 )
 
 DIMS = ConformerDims(
@@ -73,6 +75,43 @@ def test_other_strides_in_chunks_equal_the_whole(strides: tuple[int, ...], outpu
         state = output.state
         pieces.append(output.phone_log_probs)
     torch.testing.assert_close(torch.cat(pieces, 1), whole.phone_log_probs, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_phones_are_the_sums_of_their_classes_in_chunks_too() -> None:
+    torch.manual_seed(3)
+    model = ConformerCTC(replace(DIMS, final_phones=True, contexts=50)).eval()
+    n, x = 24, features(1, 24)
+    plain = model(x, torch.tensor([n]), 4).phone_log_probs
+    phone_of = torch.cat([torch.zeros(1, dtype=torch.int64), torch.randperm(50) % 39 + 1])
+    model.set_contexts(phone_of, torch.ones(40, 39, dtype=torch.int64))
+    whole = model(x, torch.tensor([n]), 4)
+    assert whole.context_log_probs.shape == (1, 2 * n, 51)
+    assert whole.phone_log_probs.shape == (1, 2 * n, 40)
+    assert (whole.phone_log_probs - plain).abs().max() > 0.1
+    probs = whole.context_log_probs.exp()
+    for phone in range(40):
+        expected = probs[..., phone_of == phone].sum(dim=-1)
+        torch.testing.assert_close(whole.phone_log_probs[..., phone].exp(), expected)
+    state, pieces = model.initial_state(1), []
+    for start in range(0, n, 8):
+        output = model(x[:, 8 * start : 8 * (start + 8)], torch.tensor([8]), 4, state)
+        state = output.state
+        pieces.append(output.phone_log_probs)
+    torch.testing.assert_close(torch.cat(pieces, 1), whole.phone_log_probs, atol=1e-5, rtol=0)
+    with pytest.raises(ConfigError, match="contexts is 50 without final_phones"):
+        ConformerCTC(replace(DIMS, contexts=50))
+
+
+def test_sums_that_vanish_stay_finite() -> None:
+    logits = torch.tensor([[[0.0, 300.0, 300.0, -300.0]]]).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        sums = sum_classes(logits.log_softmax(dim=-1), torch.tensor([0, 1, 1, 2]), 3)
+    assert sums.dtype == torch.float32
+    sums.sum().backward()
+    assert float(sums[0, 0, 1].detach()) == pytest.approx(0.0, abs=1e-6)
+    assert torch.isfinite(sums).all()
+    assert torch.isfinite(logits.grad).all()
 
 
 @torch.inference_mode()

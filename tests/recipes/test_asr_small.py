@@ -37,6 +37,7 @@ from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, SpeechBatch, pad_targets
+from vivavoce.training.phone_contexts import PhoneContexts
 
 
 def test_manifests_may_count_more_than_once() -> None:
@@ -83,6 +84,7 @@ def test_settings_that_cannot_be_are_named() -> None:
         "accumulate=0": "accumulate is 0",
         "dims.heads=3": "dims.heads is 3",
         "surround=-0.1": "surround is -0.1; expected seconds, 0 or more",
+        "dims.contexts=38": "dims.contexts is 38; expected 0, or 39 to 1599 with dims.final_phones=true",
         "dims.phone_layer=8": "dims.phone_layer is 8; expected 1 to dims.layers=7",
         "features.n_mels=64": "dims.n_features is 80; expected 64",
     }.items():
@@ -109,13 +111,19 @@ def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:
     assert len(spoken("cat tac", dictionary, phones, guesser)) > 3
 
 
-def test_mmi_comes_when_it_is_time() -> None:
+@pytest.mark.parametrize("classes", [0, 60], ids=["", "phones in context"])
+def test_mmi_comes_when_it_is_time(classes: int) -> None:
     """One batch of noise: the losses by name, before and after, and a gradient for every weight."""
-    dims = ConformerDims(width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True)
+    dims = ConformerDims(
+        width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True, contexts=classes
+    )
     config = Config(dims=dims, mmi_after=5, compile=False, precision="fp32", chunk_frames=(4,))
     torch.manual_seed(0)
     model, trainee = ConformerCTC(dims), SimpleNamespace(updates=4)
     examples = [Example((3, 4, 1, 5), (1, 2, 3)), Example((7, 8), ())]
+    if classes:
+        contexts = PhoneContexts.from_sequences([example.phones for example in examples], 39, classes)
+        model.set_contexts(contexts.phone_of, contexts.table)
     tokens, token_lengths = pad_targets([example.tokens for example in examples])
     phones, phone_lengths = pad_targets([example.phones for example in examples])
     lengths = (torch.tensor([12, 9]), token_lengths, phone_lengths)
@@ -172,6 +180,7 @@ def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:
         "dims.feed_forward": 32,
         "dims.phone_layer": 1,
         "dims.final_phones": "true",
+        "dims.contexts": 45,
         "mmi_after": 1,
         "updates": 3,
         "warmup": 1,

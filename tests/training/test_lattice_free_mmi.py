@@ -1,4 +1,5 @@
-"""LF-MMI against the sum over every path, its gradient against differences, the trigram against counting."""
+"""LF-MMI against the sum over every path, of phones and of phones in context, its gradient against differences, the
+trigram against counting."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import torch
 
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.training.lattice_free_mmi import _kernel, denominator, forward_backward, mmi_loss
+from vivavoce.training.phone_contexts import PhoneContexts
 from vivavoce.training.phone_trigram import TABLE_SCALE, PhoneTrigram
 
 
@@ -19,6 +21,12 @@ from vivavoce.training.phone_trigram import TABLE_SCALE, PhoneTrigram
 def trigram() -> PhoneTrigram:
     rng = np.random.default_rng(0)
     return PhoneTrigram.from_sequences([rng.integers(1, 4, rng.integers(1, 6)) for _ in range(30)], 3)
+
+
+@pytest.fixture
+def contexts() -> PhoneContexts:
+    """Six classes of three phones; 2 behind 2 has one of its own, 3 behind 3 and 1 behind 1 have not."""
+    return PhoneContexts.from_sequences([(1, 2, 2, 2), (2, 2, 1, 2), (2, 2), (1, 1, 3, 3)], 3, 6)
 
 
 def posteriors(batch: int, frames: int, phones: int, seed: int = 0) -> torch.Tensor:
@@ -43,6 +51,20 @@ def all_paths(log_probs: torch.Tensor, trigram: PhoneTrigram) -> dict[tuple[int,
         path: math.prod(probs[t, token] for t, token in enumerate(path)) * probability(said_by(path), trigram)
         for path in itertools.product(range(probs.shape[1]), repeat=len(probs))
     }
+
+
+def paths_of_classes(
+    log_probs: torch.Tensor, trigram: PhoneTrigram, contexts: PhoneContexts
+) -> dict[tuple[int, ...], float]:
+    """The same of (T, C+1): paths whose classes are those of some phones, with that of the phones."""
+    probs = log_probs.double().exp().numpy()
+    paths = {}
+    for path in itertools.product(range(probs.shape[1]), repeat=len(probs)):
+        phones = tuple(int(contexts.phone_of[token]) for token in said_by(path))
+        before = [contexts.phones, *(phone - 1 for phone in phones)]
+        if said_by(path) == tuple(int(contexts.table[v, w - 1]) for v, w in zip(before, phones, strict=False)):
+            paths[path] = math.prod(probs[t, token] for t, token in enumerate(path)) * probability(phones, trigram)
+    return paths
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5])
@@ -92,6 +114,63 @@ def test_gradient_is_that_of_differences(trigram: PhoneTrigram) -> None:
         assert float(logits.grad[place]) == pytest.approx(difference, abs=2e-3)
     assert not logits.grad[1, 4:].any()
     np.testing.assert_allclose(logits.grad.sum(dim=-1).numpy(), 0.0, atol=1e-5)
+
+
+def test_all_paths_through_classes_are_summed(trigram: PhoneTrigram, contexts: PhoneContexts) -> None:
+    table = contexts.table
+    assert int(table[1, 1]) > 3 >= max(int(table[0, 0]), int(table[2, 2]))
+    log_probs, lengths = posteriors(2, 5, 6, seed=9), torch.tensor([5, 4])
+    totals, shares = forward_backward(log_probs.exp(), lengths, trigram.table, table)
+    for row, length, total, share in zip(log_probs, lengths.tolist(), totals, shares, strict=True):
+        paths = paths_of_classes(row[:length], trigram, contexts)
+        assert (1, 1) not in {said_by(path) for path in paths if 0 not in path}  # one class: only behind a blank
+        assert float(total) == pytest.approx(math.log(sum(paths.values())), abs=1e-5)
+        expected = np.zeros((5, 7))
+        for path, value in paths.items():
+            expected[range(length), path] += value
+        np.testing.assert_allclose(share.numpy(), expected / sum(paths.values()), atol=1e-6)
+
+
+def test_loss_in_context_is_the_said_ones_share_of_all(trigram: PhoneTrigram, contexts: PhoneContexts) -> None:
+    log_probs = posteriors(4, 5, 6, seed=10)
+    tokens, token_lengths = torch.tensor([[1, 2, 0], [3, 3, 0], [2, 2, 2], [2, 1, 3]]), torch.tensor([2, 2, 3, 3])
+    losses = mmi_loss(log_probs, torch.full((4,), 5), tokens, token_lengths, trigram, contexts=contexts)
+    for row, ids, length, loss in zip(log_probs, tokens.tolist(), token_lengths.tolist(), losses, strict=True):
+        paths = paths_of_classes(row, trigram, contexts)
+        said = sum(
+            value
+            for path, value in paths.items()
+            if [int(contexts.phone_of[token]) for token in said_by(path)] == ids[:length]
+        )
+        assert float(loss) == pytest.approx(-math.log(said / sum(paths.values())), abs=1e-5)
+
+
+def test_gradient_in_context_is_that_of_differences(trigram: PhoneTrigram, contexts: PhoneContexts) -> None:
+    logits = torch.randn(2, 6, 7, generator=torch.Generator().manual_seed(11)).requires_grad_()
+    lengths, tokens, token_lengths = torch.tensor([6, 4]), torch.tensor([[2, 2, 3], [1, 1, 0]]), torch.tensor([3, 2])
+
+    def loss(values: torch.Tensor) -> torch.Tensor:
+        log_probs = values.log_softmax(dim=-1)
+        return mmi_loss(log_probs, lengths, tokens, token_lengths, trigram, contexts=contexts).sum()
+
+    loss(logits).backward()
+    assert logits.grad is not None
+    step = 1e-2
+    for place in np.random.default_rng(1).permutation(list(np.ndindex(2, 6, 7)))[:20]:
+        moved = logits.detach().clone(), logits.detach().clone()
+        moved[0][tuple(place)] += step
+        moved[1][tuple(place)] -= step
+        difference = float(loss(moved[0]) - loss(moved[1])) / (2 * step)
+        assert float(logits.grad[tuple(place)]) == pytest.approx(difference, abs=2e-3)
+    assert not logits.grad[1, 4:].any()
+
+
+def test_as_many_classes_as_phones_are_the_phones(trigram: PhoneTrigram) -> None:
+    plain = PhoneContexts.from_sequences([(1, 2)], 3, 3)
+    probs, lengths = posteriors(2, 7, 3, seed=12).exp(), torch.tensor([7, 4])
+    found = forward_backward(probs, lengths, trigram.table, plain.table)
+    for one, other in zip(found, forward_backward(probs, lengths, trigram.table), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_lengths_hide_what_lies_behind(trigram: PhoneTrigram) -> None:
@@ -164,9 +243,11 @@ def test_the_trigram_is_one_that_half_precision_holds(trigram: PhoneTrigram) -> 
 
 
 @pytest.mark.parametrize("together", [1, 2])
-@pytest.mark.parametrize(("phones", "batch", "frames"), [(3, 3, 7), (40, 3, 4)])
+@pytest.mark.parametrize(
+    ("phones", "batch", "frames", "own"), [(3, 3, 7, None), (40, 3, 4, None), (3, 3, 7, 4), (40, 3, 4, 300)]
+)
 def test_the_gpu_kernel_is_the_same(
-    monkeypatch: pytest.MonkeyPatch, phones: int, batch: int, frames: int, together: int
+    monkeypatch: pytest.MonkeyPatch, phones: int, batch: int, frames: int, own: int | None, together: int
 ) -> None:
     """On a GPU, or where Triton is installed without one by its interpreter."""
     pytest.importorskip("triton")
@@ -177,10 +258,15 @@ def test_the_gpu_kernel_is_the_same(
 
     generator = torch.Generator().manual_seed(phones)
     table = PhoneTrigram(torch.rand((phones + 1,) * 3, generator=generator).pow(4) / phones).table
-    probs = posteriors(batch, frames, phones, seed=8).exp()
+    probs = posteriors(batch, frames, phones + (own or 0), seed=8).exp()
     lengths = torch.tensor([frames, 1, frames - 1])
-    expected = forward_backward(probs, lengths, table)
-    found = mmi_kernel.forward_backward(probs.to(device), lengths.to(device), table.to(device), together)
+    classes = None
+    if own is not None:
+        sequences = [torch.randint(1, phones + 1, (2000,), generator=generator).tolist(), [2] * 200]
+        classes = PhoneContexts.from_sequences(sequences, phones, phones + own).table
+    expected = forward_backward(probs, lengths, table, classes)
+    there = None if classes is None else classes.to(device)
+    found = mmi_kernel.forward_backward(probs.to(device), lengths.to(device), table.to(device), there, together)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one.cpu(), other, rtol=1e-5, atol=1e-5)
 

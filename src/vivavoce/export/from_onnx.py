@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from vivavoce.errors import ModelError
-from vivavoce.models.conformer_ctc import ConformerCTC
+from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 from vivavoce.runtime.bundle import load_bundle
 
 PREFIX = "model."  # of names in the graph: the exporter's wrapper holds the network by this name
@@ -41,17 +41,25 @@ def load_from_bundle(model: ConformerCTC, folder: str | Path) -> None:
 def load_known(model: ConformerCTC, weights: Mapping[str, Tensor]) -> None:
     """Load weights; of parts that not every network has, what there is on both sides.
 
-    A final phone output begins anew. What leans on a stream's mean begins with taking nothing away, so that the rest
+    A final phone output begins anew; one of phones in context begins with what a plain one learned, each phone's share
+    spread over its classes. What leans on a stream's mean begins with taking nothing away, so that the rest
     hears what it is used to.
 
     Raises:
-        RuntimeError: as `load_state_dict`.
+        RuntimeError: as `load_state_dict`; or phones in context are of other transcripts, and the weights, a graph's,
+            do not tell which.
     """
     own = model.state_dict()
-    fresh = {name: value for name, value in own.items() if name.startswith("final_phone_")}
+    of_contexts = ("phone_of", "context_table")
+    fresh = {name: value for name, value in own.items() if name.startswith(("final_phone_", *of_contexts))}
     fresh |= {name: torch.zeros_like(value) for name, value in own.items() if name.startswith("adapt.")}
-    optional = ("final_phone_", "adapt.")
+    optional = ("final_phone_", "adapt.", *of_contexts)
     known = {name: value for name, value in weights.items() if name in own or not name.startswith(optional)}
+    if "phone_of" in own and "final_phone_out.weight" in known:
+        if "phone_of" not in known:
+            known |= _spread(known, model.phone_of, model.dims)
+        elif "context_table" not in known and not torch.equal(known["phone_of"], own["phone_of"].cpu()):
+            raise RuntimeError("its phones in context are those of other transcripts; start from its checkpoint.")
     model.load_state_dict({**fresh, **known})
 
 
@@ -85,6 +93,23 @@ def constants_of(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
     return constants
 
 
+def _spread(weights: Mapping[str, Tensor], phone_of: Tensor, dims: ConformerDims) -> dict[str, Tensor]:
+    """A final output of plain phones as one of classes, whose sums are the same.
+
+    Raises:
+        RuntimeError: it has another number of phones.
+    """
+    shares = torch.bincount(phone_of).float().log()[phone_of]
+    k = dims.outputs_per_frame
+    weight, bias = weights["final_phone_out.weight"], weights["final_phone_out.bias"]
+    if len(bias) != k * dims.phones:
+        raise RuntimeError(f"final_phone_out has {len(bias)} outputs; expected {k * dims.phones}.")
+    return {
+        "final_phone_out.weight": weight.unflatten(0, (k, -1))[:, phone_of].flatten(0, 1),
+        "final_phone_out.bias": (bias.unflatten(0, (k, -1))[:, phone_of] - shares).flatten(),
+    }
+
+
 def weights_of_graph(path: str | Path) -> dict[str, Tensor]:
     """All weights of an exported ConformerCTC by their names in the network, float32.
 
@@ -103,6 +128,9 @@ def weights_of_graph(path: str | Path) -> dict[str, Tensor]:
         if node.op_type != "MatMul" or node.input[1] not in constants:
             continue
         following = users.get(node.output[0])
+        if following is not None and following.op_type == "Clip":  # sums of phones in context, `sum_classes`
+            weights["phone_of"] = torch.from_numpy(constants[node.input[1]].argmax(axis=1))
+            continue
         biases = [name for name in following.input if name.startswith(PREFIX)] if following is not None else []
         name = biases[0].removeprefix(PREFIX).removesuffix("bias") + "weight" if biases else WITHOUT_BIAS
         weights[name] = torch.from_numpy(constants[node.input[1]].T.copy())

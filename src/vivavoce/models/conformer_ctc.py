@@ -29,6 +29,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vivavoce.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class ConformerDims:
@@ -37,9 +39,10 @@ class ConformerDims:
     `strides` are those of the front end's layers, and their product is the subsampling; each encoder frame answers for
     `outputs_per_frame` output frames. `left_frames` is the attention's memory in encoder frames, `convolution_frames`
     the past that the depthwise convolution sees, `phone_layer` the number of blocks below the phone output that is fed
-    back. With `final_phones` the phones that are given out are read behind all blocks, by a third output. With
-    `mean_prior` above 0 features lean on the running mean of their stream (`Adaptation`), before which that of the
-    training speech counts as so many encoder frames.
+    back. With `final_phones` the phones that are given out are read behind all blocks, by a third output; with
+    `contexts` above 0 that one has so many classes of phones in context, whose sums are given out. With `mean_prior`
+    above 0 features lean on the running mean of their stream (`Adaptation`), before which that of the training speech
+    counts as so many encoder frames.
     """
 
     n_features: int = 80
@@ -55,6 +58,7 @@ class ConformerDims:
     phones: int = 40
     phone_layer: int = 4
     final_phones: bool = False
+    contexts: int = 0
     mean_prior: int = 0
     dropout: float = 0.1
 
@@ -95,12 +99,14 @@ class EncoderState(NamedTuple):
 class EncoderOutput(NamedTuple):
     """log_probs: (B, n * outputs_per_frame, V) characters; phone_log_probs, middle_phone_log_probs: the same of P,
     those of the last block and of the one that feeds them back (the same where there is no other); state: for the next
-    chunk, or None."""
+    chunk, or None; context_log_probs: (B, n * outputs_per_frame, C + 1), what the last block's phones are the sums of,
+    or None."""
 
     log_probs: Tensor
     phone_log_probs: Tensor
     middle_phone_log_probs: Tensor
     state: EncoderState | None
+    context_log_probs: Tensor | None = None
 
 
 class StridedLayer(nn.Module):
@@ -273,9 +279,13 @@ class ConformerCTC(nn.Module):
 
     feature_mean: Tensor
     feature_scale: Tensor
+    phone_of: Tensor
+    context_table: Tensor
 
     def __init__(self, dims: ConformerDims) -> None:
         super().__init__()
+        if dims.contexts and not dims.final_phones:
+            raise ConfigError(f"contexts is {dims.contexts} without final_phones, whose classes they are; set both.")
         self.dims = dims
         self.register_buffer("feature_mean", torch.zeros(dims.n_features))
         self.register_buffer("feature_scale", torch.ones(dims.n_features))
@@ -289,12 +299,25 @@ class ConformerCTC(nn.Module):
         self.out = nn.Linear(dims.width, dims.outputs_per_frame * dims.vocabulary)
         if dims.final_phones:
             self.final_phone_norm = nn.LayerNorm(dims.width)
-            self.final_phone_out = nn.Linear(dims.width, dims.outputs_per_frame * dims.phones)
+            outputs = dims.contexts + 1 if dims.contexts else dims.phones
+            self.final_phone_out = nn.Linear(dims.width, dims.outputs_per_frame * outputs)
+        if dims.contexts:
+            phones = dims.phones - 1
+            self.register_buffer("phone_of", F.pad(torch.arange(dims.contexts) % phones + 1, (1, 0)))
+            self.register_buffer("context_table", torch.arange(1, dims.phones).repeat(dims.phones, 1))
 
     def set_normalisation(self, mean: Tensor, deviation: Tensor) -> None:
         """Fix the features' mean and standard deviation, (F,) each, measured on the training set."""
         self.feature_mean.copy_(mean)
         self.feature_scale.copy_(1.0 / deviation)
+
+    def set_contexts(self, phone_of: Tensor, table: Tensor) -> None:
+        """Fix what the classes stand for, as in `PhoneContexts`: (C+1,) the phone of each, and (P, P-1) [v, w].
+
+        The network needs the first; the second belongs to the weights too, for training to go on with.
+        """
+        self.phone_of.copy_(phone_of)
+        self.context_table.copy_(table)
 
     @property
     def _front_rows(self) -> int:
@@ -354,14 +377,16 @@ class ConformerCTC(nn.Module):
                 middle = split_frames(self.phone_out(self.phone_norm(x)), d.outputs_per_frame)
                 x = x + self.phone_back(middle.exp().unflatten(1, (-1, d.outputs_per_frame)).flatten(2))
         log_probs = split_frames(self.out(self.norm(x)), d.outputs_per_frame)
-        phones = middle
+        phones, contexts = middle, None
         if d.final_phones:
             phones = split_frames(self.final_phone_out(self.final_phone_norm(x)), d.outputs_per_frame)
+        if d.contexts:
+            phones, contexts = sum_classes(phones, self.phone_of, d.phones), phones
         if state is None:
-            return EncoderOutput(log_probs, phones, middle, None)
+            return EncoderOutput(log_probs, phones, middle, None, contexts)
         next_seen = torch.clamp(seen + n, max=d.left_frames)
         following = EncoderState(next_front, torch.stack(attention_next), torch.stack(convolution_next), next_seen)
-        return EncoderOutput(log_probs, phones, middle, following)
+        return EncoderOutput(log_probs, phones, middle, following, contexts)
 
 
 def chunk_mask(
@@ -384,6 +409,16 @@ def chunk_mask(
 def split_frames(logits: Tensor, outputs_per_frame: int) -> Tensor:
     """(B, n, k * V) logits of k output frames each -> (B, n * k, V) log-probabilities, in float32."""
     return F.log_softmax(logits.float().unflatten(-1, (outputs_per_frame, -1)).flatten(1, 2), dim=-1)
+
+
+def sum_classes(log_probs: Tensor, phone_of: Tensor, phones: int) -> Tensor:
+    """(B, T, C+1) log-probabilities of classes, (C+1,) the phone of each -> (B, T, P) those of phones, in float32.
+
+    None is below that of 1e-30, so that sums that vanish in float32 have a logarithm and a gradient.
+    """
+    member = (phone_of[:, None] == torch.arange(phones, device=phone_of.device)).float()  # (C+1, P)
+    with torch.autocast(log_probs.device.type, enabled=False):
+        return (log_probs.float().exp() @ member).clamp(min=1e-30).log()
 
 
 def ctc_loss(log_probs: Tensor, frames: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:

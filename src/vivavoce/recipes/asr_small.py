@@ -42,6 +42,7 @@ from vivavoce.training.device_batches import PLAIN, DeviceAugmentation, DeviceSp
 from vivavoce.training.lattice_free_mmi import mmi_loss
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
 from vivavoce.training.muon import Muon
+from vivavoce.training.phone_contexts import PhoneContexts
 from vivavoce.training.phone_trigram import PhoneTrigram
 from vivavoce.training.precision import autocast
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
@@ -69,7 +70,8 @@ class Config:
 
     `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
     `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for `mmi_after` updates, and
-    then by LF-MMI besides (training/lattice_free_mmi.py). `noisy_share` scales how often room, noise and narrow band
+    then by LF-MMI besides (training/lattice_free_mmi.py). With `dims.contexts` above 0 those are so many classes of
+    phones in left context (training/phone_contexts.py). `noisy_share` scales how often room, noise and narrow band
     are applied; `narrow_share` is how often the last of them is before that. Utterances under 1.5 seconds stand in
     quiet, up to `surround` seconds of it before and as much behind (augment/surround.py): words cut out of sentences
     become what spoken commands are. On a GPU the batches are made there (training/device_batches.py).
@@ -151,6 +153,10 @@ def main(config: Config) -> Path:
         padding = Padding(config.dims.subsampling, config.tail_frames, math.log(config.features.log_floor))
         torch.manual_seed(config.seed)
         model = ConformerCTC(config.dims)
+        if config.dims.contexts:
+            sequences = [example.phones for example in examples]
+            contexts = PhoneContexts.from_sequences(sequences, config.dims.phones - 1, config.dims.contexts)
+            model.set_contexts(contexts.phone_of, contexts.table)
         if config.initial:
             start_from(model, config.initial)
         else:
@@ -209,6 +215,7 @@ def check(config: Config) -> None:
         ConfigError: a setting has an impossible value.
     """
     dims = config.dims
+    fewest, most = dims.phones - 1, (dims.phones - 1) * (dims.phones + 1)
     for name, value, possible, expected in (
         ("speeds", config.speeds, min(config.speeds, default=0) > 0, "one or more numbers above 0"),
         ("bucket_seconds", config.bucket_seconds, min(config.bucket_seconds, default=0) > 0, "lengths above 0"),
@@ -219,6 +226,9 @@ def check(config: Config) -> None:
         ("dims.heads", dims.heads, dims.heads >= 1 and dims.width % (2 * dims.heads) == 0,
          f"a number that shares out dims.width={dims.width} evenly, into even parts"),
         ("dims.phone_layer", dims.phone_layer, 1 <= dims.phone_layer <= dims.layers, f"1 to dims.layers={dims.layers}"),
+        ("dims.contexts", dims.contexts,
+         dims.contexts == 0 or (dims.final_phones and fewest <= dims.contexts <= most),
+         f"0, or {fewest} to {most} with dims.final_phones=true"),
         ("dims.mean_prior", dims.mean_prior, dims.mean_prior >= 0, "0 or more"),
         ("consistency", config.consistency, config.consistency >= 0, "0 or more"),
         ("surround", config.surround, 0 <= config.surround < math.inf, "seconds, 0 or more"),
@@ -294,17 +304,21 @@ def step_function(
         count = batch.phone_lengths.sum().clamp(min=1)
         losses = {"characters": characters / batch.token_lengths.sum(), "phones": phones / count}
         loss = config.character_weight * losses["characters"] + config.phone_weight * losses["phones"]
+        final, targets = output.phone_log_probs, batch.phones
+        contexts: PhoneContexts | None = None
+        if output.context_log_probs is not None:
+            # The network's own, which come out of a checkpoint with the weights.
+            contexts = PhoneContexts(model.context_table, model.phone_of)
+            final, targets = output.context_log_probs, contexts.encode(batch.phones, batch.phone_lengths)
         if config.consistency:
-            losses["disagreement"] = disagreement(output.log_probs, frames) + disagreement(
-                output.phone_log_probs, frames
-            )
+            losses["disagreement"] = disagreement(output.log_probs, frames) + disagreement(final, frames)
             loss = loss + config.consistency * losses["disagreement"]
         if trigram is not None:
-            said = ctc_loss(output.phone_log_probs, host_frames, batch.phones, host_phones)
+            said = ctc_loss(final, host_frames, targets, host_phones)
             losses["final_phones"] = said.sum() / count
             share = 1.0
             if trainee.updates >= config.mmi_after:
-                mmi = mmi_loss(output.phone_log_probs, frames, batch.phones, batch.phone_lengths, trigram, said)
+                mmi = mmi_loss(final, frames, batch.phones, batch.phone_lengths, trigram, said, contexts)
                 losses["mmi"] = mmi.sum() / count
                 loss = loss + config.final_phone_weight * losses["mmi"]
                 share = CTC_BESIDE_MMI

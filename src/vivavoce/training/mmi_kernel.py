@@ -10,6 +10,9 @@ sum over u of state[u, v] * table[u, v, w], rows of one vector times tiles of th
 Nothing is summed across threads but the scale of a frame. What threads must hand to one another (the states' rows, and
 on the way back the columns) goes through memory, where all states of all frames are written anyway.
 
+With classes of phones in context a state's emission is looked up by the class of v behind u, and the states' shares are
+left in that memory, from where one product adds them up by class.
+
 Needs Triton, which PyTorch brings along for CUDA.
 """
 
@@ -29,16 +32,20 @@ from vivavoce.training.phone_trigram import TABLE_SCALE
 TOGETHER, WARPS, UNROLL = 1, 16, 4
 
 
-def forward_backward(probs: Tensor, lengths: Tensor, table: Tensor, together: int = TOGETHER) -> tuple[Tensor, Tensor]:
+def forward_backward(
+    probs: Tensor, lengths: Tensor, table: Tensor, classes: Tensor | None = None, together: int = TOGETHER
+) -> tuple[Tensor, Tensor]:
     """Like `lattice_free_mmi.forward_backward`, on a GPU.
 
     Args:
-        probs: (B, T, P+1) float32, at least 0, the blank first.
+        probs: (B, T, P+1) float32, at least 0, the blank first; with classes (B, T, C+1).
         lengths: (B,) int64, how many of the T frames count.
         table: (P+1, P+1, P+1) a `PhoneTrigram`'s, [v, u, w].
+        classes: (P+1, P) a `PhoneContexts`' table, [v, w].
         together: utterances that one program takes, a power of two.
     """
-    batch, frames, side = probs.shape
+    batch, frames, outputs = probs.shape
+    side = len(table)
     probs, lengths = probs.contiguous(), lengths.to(torch.int32)
     size = triton.next_power_of_2(side)
     halves = (table * TABLE_SCALE).half()
@@ -51,18 +58,35 @@ def forward_backward(probs: Tensor, lengths: Tensor, table: Tensor, together: in
     shares = torch.zeros_like(probs)
     alphas = probs.new_empty(batch, frames + 1, 2, side, side)
     scratch = probs.new_empty(batch, 2, side + 1, side)
-    fixed: dict[str, Any] = {"SIDE": side, "SIZE": size, "TOGETHER": together, "UNROLL": UNROLL, "num_warps": WARPS}
-    _forwards[programs](probs, lengths, forwards, ending, alphas, totals, batch, frames, 1.0 / TABLE_SCALE, **fixed)
-    _backwards[programs](
-        probs, lengths, backwards, again, ending, alphas, scratch, shares, batch, frames, 1.0 / TABLE_SCALE, **fixed
+    class_of, fresh = again, again  # not looked at where tokens are phones
+    if classes is not None:
+        # [u, v]: the class of v behind u, and whether v behind v has another.
+        class_of = torch.nn.functional.pad(classes, (0, 1)).to(torch.int32).contiguous()
+        fresh = (class_of != torch.diagonal(class_of)).float()
+    fixed: dict[str, Any] = {
+        "SIDE": side, "SIZE": size, "OUTPUTS": outputs, "CONTEXTS": classes is not None, "TOGETHER": together,
+        "UNROLL": UNROLL, "num_warps": WARPS,
+    }  # fmt: skip
+    _forwards[programs](
+        probs, lengths, forwards, ending, class_of, fresh, alphas, totals, batch, frames, 1.0 / TABLE_SCALE, **fixed
     )
+    _backwards[programs](
+        probs, lengths, backwards, again, ending, class_of, fresh, alphas, scratch, shares, batch, frames,
+        1.0 / TABLE_SCALE, **fixed,
+    )  # fmt: skip
+    if classes is not None:
+        counts = torch.arange(frames, device=probs.device) < lengths[:, None]
+        of_states = torch.where(counts[:, :, None, None], alphas[:, 1:, 0], 0.0).flatten(2)  # (B, T, SIDE * SIDE)
+        # A product rather than `index_add_`, whose sums on a GPU differ from run to run.
+        shares += of_states @ torch.nn.functional.one_hot(class_of.flatten().long(), outputs).float()
     return totals, shares
 
 
 @triton.jit(do_not_specialize=["batch", "frames"])
 def _forwards(
-    probs, lengths, table, ending, alphas, totals, batch, frames, unscale,
-    SIDE: tl.constexpr, SIZE: tl.constexpr, TOGETHER: tl.constexpr, UNROLL: tl.constexpr,
+    probs, lengths, table, ending, class_of, fresh, alphas, totals, batch, frames, unscale,
+    SIDE: tl.constexpr, SIZE: tl.constexpr, OUTPUTS: tl.constexpr, CONTEXTS: tl.constexpr, TOGETHER: tl.constexpr,
+    UNROLL: tl.constexpr,
 ):  # fmt: skip
     """alphas [b, t + 1, kind, u, v]: the states behind frame t, each frame's adding up to 1; totals: the logarithms."""
     rows = tl.program_id(0) * TOGETHER + tl.arange(0, TOGETHER)
@@ -73,6 +97,10 @@ def _forwards(
     square = SIDE * SIDE
     place = (i * SIDE)[None, :, None] + j[None, None, :]
     spoken = (j < SIDE - 1)[None, None, :]
+    if CONTEXTS:
+        heard = (i < SIDE)[None, :, None] & spoken
+        classes = tl.load(class_of + place, mask=heard, other=0)
+        heard = heard & real[:, None, None]
     same = i[None, :, None] == j[None, None, :]
     base = alphas + rows.to(tl.int64) * (frames + 1) * 2 * square
     said = tl.zeros((TOGETHER, SIZE, SIZE), tl.float32)
@@ -89,16 +117,24 @@ def _forwards(
             vector = now[:, None] + u * SIDE + i[None, :]
             known = (i < SIDE)[None, :] & real[:, None]
             of_blank = tl.load(vector + square, mask=known, other=0.0)
-            either = of_blank + tl.load(vector, mask=known, other=0.0)
+            of_said = tl.load(vector, mask=known, other=0.0)
+            either = of_blank + of_said
             tile = tl.load(table + u * square + place, mask=(i < SIDE)[None, :, None] & spoken, other=0.0)
-            # After itself a phone is a new one only where a blank stood between.
-            arriving += tl.where(same, of_blank[:, :, None], either[:, :, None]) * tile.to(tl.float32)
-        frame = probs + (rows.to(tl.int64) * frames + t) * SIDE
+            # After itself a phone is a new one only where a blank stood between, or its class is another.
+            apart = of_blank
+            if CONTEXTS:
+                apart += of_said * tl.load(fresh + u * SIDE + i, mask=i < SIDE, other=0.0)[None, :]
+            arriving += tl.where(same, apart[:, :, None], either[:, :, None]) * tile.to(tl.float32)
+        frame = probs + (rows.to(tl.int64) * frames + t) * OUTPUTS
         silent = tl.load(frame, mask=real, other=0.0)
-        token = tl.load(
-            frame[:, None] + 1 + j[None, :], mask=(j < SIDE - 1)[None, :] & real[:, None], other=0.0
-        )  # fmt: skip
-        next_said = (arriving * unscale + said) * token[:, None, :]
+        if CONTEXTS:
+            emitted = tl.load(frame[:, None, None] + classes, mask=heard, other=0.0)
+        else:
+            token = tl.load(
+                frame[:, None] + 1 + j[None, :], mask=(j < SIDE - 1)[None, :] & real[:, None], other=0.0
+            )  # fmt: skip
+            emitted = token[:, None, :]
+        next_said = (arriving * unscale + said) * emitted
         next_blank = (said + blank) * silent[:, None, None]
         sum_of_all = tl.sum(tl.sum(next_said + next_blank, axis=2), axis=1)
         goes_on = t < count
@@ -118,11 +154,13 @@ def _forwards(
 
 @triton.jit(do_not_specialize=["batch", "frames"])
 def _backwards(
-    probs, lengths, table, again, ending, alphas, scratch, shares, batch, frames, unscale,
-    SIDE: tl.constexpr, SIZE: tl.constexpr, TOGETHER: tl.constexpr, UNROLL: tl.constexpr,
+    probs, lengths, table, again, ending, class_of, fresh, alphas, scratch, shares, batch, frames, unscale,
+    SIDE: tl.constexpr, SIZE: tl.constexpr, OUTPUTS: tl.constexpr, CONTEXTS: tl.constexpr, TOGETHER: tl.constexpr,
+    UNROLL: tl.constexpr,
 ):  # fmt: skip
-    """shares [b, t, token]. In `scratch`, [b, half, w, v]: what comes by w from v, with the way from v to itself
-    apart in the row behind the last; two halves, used in turns, so that a frame has one barrier."""
+    """shares [b, t, token]; with contexts those of the blank, and the states' in place of the alphas that were said.
+    In `scratch`, [b, half, w, v]: what comes by w from v, with the way from v to itself apart in the row behind the
+    last; two halves, used in turns, so that a frame has one barrier."""
     rows = tl.program_id(0) * TOGETHER + tl.arange(0, TOGETHER)
     real = rows < batch
     count = tl.load(lengths + rows, mask=real, other=0)
@@ -137,6 +175,10 @@ def _backwards(
     base = alphas + rows.to(tl.int64) * (frames + 1) * 2 * square
     itself = tl.load(again + place, mask=known & (j < SIDE - 1)[None, None, :], other=0.0)
     last = tl.load(ending + place, mask=known, other=0.0)
+    if CONTEXTS:
+        classes = tl.load(class_of + place, mask=known, other=0)
+        apart = itself * tl.load(fresh + place, mask=known, other=0.0)
+        heard = inside & (j < SIDE - 1)[None, None, :]
     said = tl.zeros((TOGETHER, SIZE, SIZE), tl.float32) + last
     blank = said
     longest = tl.max(count, axis=0)
@@ -150,14 +192,18 @@ def _backwards(
         of_blank = tl.sum(tl.sum(by_blank, axis=2), axis=1)
         of_tokens = tl.sum(by_said, axis=1)
         all_of_it = tl.where(goes_on, of_blank + tl.sum(of_tokens, axis=1), 1.0)
-        out = shares + (rows.to(tl.int64) * frames + t) * SIDE
+        out = shares + (rows.to(tl.int64) * frames + t) * OUTPUTS
         tl.store(out, of_blank / all_of_it, mask=real & goes_on)
-        tl.store(out[:, None] + 1 + j[None, :], of_tokens / all_of_it[:, None], mask=spoken & goes_on[:, None])
-
-        frame = probs + (rows.to(tl.int64) * frames + t) * SIDE
+        frame = probs + (rows.to(tl.int64) * frames + t) * OUTPUTS
         silent = tl.load(frame, mask=real, other=0.0)
-        token = tl.load(frame[:, None] + 1 + j[None, :], mask=spoken, other=0.0)
-        coming = said * token[:, None, :]  # [v, w]
+        if CONTEXTS:
+            # Over what was read above: nothing is stored before the sum of all of it is known.
+            tl.store(behind[:, None, None] + place, by_said / all_of_it[:, None, None], mask=inside_now)
+            coming = said * tl.load(frame[:, None, None] + classes, mask=heard, other=0.0)  # [v, w]
+        else:
+            tl.store(out[:, None] + 1 + j[None, :], of_tokens / all_of_it[:, None], mask=spoken & goes_on[:, None])
+            token = tl.load(frame[:, None] + 1 + j[None, :], mask=spoken, other=0.0)
+            coming = said * token[:, None, :]  # [v, w]
         half = scratch + rows.to(tl.int64) * 2 * half_size + (t % 2) * half_size
         turned = (j * SIDE)[None, None, :] + i[None, :, None]
         tl.store(half[:, None, None] + turned, tl.where(same, 0.0, coming), mask=inside)
@@ -172,6 +218,8 @@ def _backwards(
         to_itself = tl.load(half[:, None] + square + j[None, :], mask=spoken, other=0.0)
         either = leaving * unscale + blank * silent[:, None, None]
         next_said = either + coming
+        if CONTEXTS:
+            next_said += apart * to_itself[:, None, :]
         next_blank = either + itself * to_itself[:, None, :]
         sum_of_all = tl.sum(tl.sum(next_said + next_blank, axis=2), axis=1)
         sum_of_all = tl.where(goes_on, sum_of_all, 1.0)
