@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from vivavoce.decoding.g2p import G2p
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 from vivavoce.recipes.asr_small import (
+    DIMS,
     Config,
     check,
     disagreement,
@@ -75,6 +77,7 @@ def test_a_bundle_tells_what_it_never_heard(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_be_are_named() -> None:
     check(Config())
+    check(Config(dims=ConformerDims(width=16, time_delay=(1, 8), bottleneck=8)))
     for settings, fault in {
         "speeds=": r"speeds is \(\); expected",
         "bucket_seconds=": "bucket_seconds is",
@@ -82,10 +85,14 @@ def test_settings_that_cannot_be_are_named() -> None:
         "accumulate=0": "accumulate is 0",
         "dims.heads=3": "dims.heads is 3",
         "dims.phone_layer=8": "dims.phone_layer is 8; expected 1 to dims.layers=7",
+        "dims.time_delay=1,17": r"dims.time_delay is \(1, 17\); expected at most dims.layers=7 strides of 1 to",
+        "dims.time_delay=0": r"dims.time_delay is \(0,\); expected at most",
+        "dims.time_delay=1,1,1,1,1,1,1,1": r"dims.time_delay is \(1, .*expected at most dims.layers=7",
+        "dims.bottleneck=600": "dims.bottleneck is 600; expected 1 to 512",
         "features.n_mels=64": "dims.n_features is 80; expected 64",
     }.items():
         with pytest.raises(ConfigError, match=fault):
-            check(apply_settings(Config(), [settings]))
+            check(apply_settings(Config(dims=replace(DIMS, time_delay=(1,))), [settings]))
 
 
 def test_manifests_with_nothing_to_learn_from(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from vivavoce.errors import ConfigError, DataError, TrainingError
 from vivavoce.export.from_onnx import load_from_bundle, load_known
 from vivavoce.metrics.error_rate import error_rate
 from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims, ctc_loss
+from vivavoce.models.tdnnf import make_semi_orthogonal
 from vivavoce.runtime.bundle import read_facts
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.normalize import normalize_for_training
@@ -54,6 +55,7 @@ DIMS = ConformerDims(
 """The network in the package: docs/decisions/output-frames.md."""
 
 CTC_BESIDE_MMI = 0.2  # the weight that CTC keeps: it holds the spikes where they are
+SEMI_ORTHOGONAL_EVERY = 4  # updates, as in Kaldi
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,11 @@ def check(config: Config) -> None:
         ("dims.heads", dims.heads, dims.heads >= 1 and dims.width % (2 * dims.heads) == 0,
          f"a number that shares out dims.width={dims.width} evenly, into even parts"),
         ("dims.phone_layer", dims.phone_layer, 1 <= dims.phone_layer <= dims.layers, f"1 to dims.layers={dims.layers}"),
+        ("dims.time_delay", dims.time_delay,
+         len(dims.time_delay) <= dims.layers and all(1 <= s <= dims.convolution_frames for s in dims.time_delay),
+         f"at most dims.layers={dims.layers} strides of 1 to dims.convolution_frames={dims.convolution_frames}"),
+        ("dims.bottleneck", dims.bottleneck, not dims.time_delay or 1 <= dims.bottleneck <= 2 * dims.width,
+         f"1 to {2 * dims.width}, two frames of dims.width={dims.width}"),
         ("dims.mean_prior", dims.mean_prior, dims.mean_prior >= 0, "0 or more"),
         ("consistency", config.consistency, config.consistency >= 0, "0 or more"),
         ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
@@ -270,6 +277,8 @@ def step_function(
 
     def step(batch: SpeechBatch) -> dict[str, Tensor]:
         batch = batch.to(process.device)
+        if config.dims.time_delay and trainee.updates % SEMI_ORTHOGONAL_EVERY == 0:
+            make_semi_orthogonal(model)
         chunk = chunks[torch.randint(len(chunks), (1,))].to(process.device)
         with autocast(config.precision, process.device):
             output = wrapped(batch.features, batch.frames, chunk)
