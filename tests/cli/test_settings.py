@@ -26,6 +26,7 @@ class Config:
     compile: bool = True
     below: float | None = None
     above: int | None = 5
+    strides: tuple[int, ...] = ()
 
 
 def test_values_take_the_type_of_their_default() -> None:
@@ -33,6 +34,8 @@ def test_values_take_the_type_of_their_default() -> None:
         Config(), ["dims.width=16", "rate=2e-4", "manifests=a.jsonl, b.jsonl", "speeds=1", "compile=no", "run=a=b"]
     )
     assert config == Config(Dims(16), ("a.jsonl", "b.jsonl"), (1.0,), "a=b", 2e-4, False)
+    assert apply_settings(Config(), ["strides=1,2"]).strides == (1, 2)  # the default is empty: its annotation tells
+    assert apply_settings(Config(strides=(3,)), ["strides="]).strides == ()
 
 
 def test_what_may_be_none_takes_a_value_and_none() -> None:
@@ -50,6 +53,7 @@ def test_what_may_be_none_takes_a_value_and_none() -> None:
         ("dims.widht=3", "known: width"),
         ("rate.x=3", "rate has no parts"),
         ("dims.width=2.5", "expected a int, as in 8"),
+        ("strides=1,x", "expected a int, as in 0"),
         ("compile=maybe", "expected true or false"),
         ("below=low", "expected a float or none"),
         ("rate=none", "expected a float, as in 0.001"),

@@ -21,14 +21,19 @@ from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 DIMS = ConformerDims(layers=2, width=64, heads=2, feed_forward=128, left_frames=12, phone_layer=1)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[{}, {"mean_prior": 5}, {"final_phones": True, "contexts": 90}],
-    ids=["", "leaning on the stream's mean", "phones in context"],
-)
+OTHERS = {
+    "": DIMS,
+    "leaning on the stream's mean": replace(DIMS, mean_prior=5),
+    "phones in context": replace(DIMS, final_phones=True, contexts=90),
+    "time delays alone": replace(DIMS, layers=3, time_delay=(1, 2, 3), bottleneck=40),
+    "time delays below": replace(DIMS, layers=3, time_delay=(1, 3), bottleneck=40),
+}
+
+
+@pytest.fixture(scope="module", params=OTHERS.values(), ids=OTHERS)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[ConformerCTC, Path]:
     torch.manual_seed(0)
-    model = ConformerCTC(replace(DIMS, **request.param)).eval()
+    model = ConformerCTC(request.param).eval()
     model.set_normalisation(torch.full((80,), -6.0), torch.full((80,), 3.0))
     return model, export_onnx(model, tmp_path_factory.mktemp("graph") / "model.onnx")
 

@@ -20,11 +20,16 @@ from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.training.phone_contexts import PhoneContexts
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, torch.Tensor], Path]:
+@pytest.fixture(scope="module", params=[(), (1, 2)], ids=["", "time delays below"])
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, torch.Tensor], Path]:
     """Weights as training leaves them: none equal to another, as the ones and zeros of a new network are."""
     torch.manual_seed(6)
-    dims = ConformerDims(width=32, layers=2, heads=2, feed_forward=64, phone_layer=1, final_phones=True, mean_prior=4)
+    dims = ConformerDims(
+        width=32, layers=3, heads=2, feed_forward=64, phone_layer=1, final_phones=True, mean_prior=4,
+        time_delay=request.param, bottleneck=40,
+    )  # fmt: skip
     model = ConformerCTC(dims).eval()
     with torch.no_grad():
         for tensor in model.state_dict().values():

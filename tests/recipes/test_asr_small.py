@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,8 +19,9 @@ from vivavoce.cli.settings import apply_settings
 from vivavoce.data.manifest import Utterance, write_manifest
 from vivavoce.decoding.g2p import G2p
 from vivavoce.errors import ConfigError, DataError
-from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
+from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims, ctc_loss
 from vivavoce.recipes.asr_small import (
+    DIMS,
     Config,
     check,
     disagreement,
@@ -37,6 +39,7 @@ from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, SpeechBatch, pad_targets
+from vivavoce.training.flat_start import alignment_loss, even_alignment, viterbi_alignment
 from vivavoce.training.phone_contexts import PhoneContexts
 
 
@@ -77,6 +80,7 @@ def test_a_bundle_tells_what_it_never_heard(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_be_are_named() -> None:
     check(Config())
+    check(Config(dims=ConformerDims(width=16, time_delay=(1, 8), bottleneck=8), flat_start=2000))
     for settings, fault in {
         "speeds=": r"speeds is \(\); expected",
         "bucket_seconds=": "bucket_seconds is",
@@ -86,10 +90,16 @@ def test_settings_that_cannot_be_are_named() -> None:
         "surround=-0.1": "surround is -0.1; expected seconds, 0 or more",
         "dims.contexts=38": "dims.contexts is 38; expected 0, or 39 to 1599 with dims.final_phones=true",
         "dims.phone_layer=8": "dims.phone_layer is 8; expected 1 to dims.layers=7",
+        "dims.time_delay=1,17": r"dims.time_delay is \(1, 17\); expected at most dims.layers=7 strides of 1 to",
+        "dims.time_delay=0": r"dims.time_delay is \(0,\); expected at most",
+        "dims.time_delay=1,1,1,1,1,1,1,1": r"dims.time_delay is \(1, .*expected at most dims.layers=7",
+        "dims.bottleneck=600": "dims.bottleneck is 600; expected 1 to 512",
+        "flat_start=-1": "flat_start is -1; expected 0 to mmi_after=1000",
+        "flat_start=1001": "flat_start is 1001; expected 0 to mmi_after=1000",
         "features.n_mels=64": "dims.n_features is 80; expected 64",
     }.items():
         with pytest.raises(ConfigError, match=fault):
-            check(apply_settings(Config(), [settings]))
+            check(apply_settings(Config(dims=replace(DIMS, time_delay=(1,))), [settings]))
 
 
 def test_manifests_with_nothing_to_learn_from(tmp_path: Path) -> None:
@@ -111,25 +121,38 @@ def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:
     assert len(spoken("cat tac", dictionary, phones, guesser)) > 3
 
 
-@pytest.mark.parametrize("classes", [0, 60], ids=["", "phones in context"])
-def test_mmi_comes_when_it_is_time(classes: int) -> None:
-    """One batch of noise: the losses by name, before and after, and a gradient for every weight."""
-    dims = ConformerDims(
-        width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True, contexts=classes
-    )
-    config = Config(dims=dims, mmi_after=5, compile=False, precision="fp32", chunk_frames=(4,))
-    torch.manual_seed(0)
-    model, trainee = ConformerCTC(dims), SimpleNamespace(updates=4)
+SMALL = ConformerDims(width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True)
+
+
+def noise() -> tuple[list[Example], SpeechBatch]:
+    """A batch of noise: two utterances, of which one has no phones."""
     examples = [Example((3, 4, 1, 5), (1, 2, 3)), Example((7, 8), ())]
-    if classes:
-        contexts = PhoneContexts.from_sequences([example.phones for example in examples], 39, classes)
-        model.set_contexts(contexts.phone_of, contexts.table)
     tokens, token_lengths = pad_targets([example.tokens for example in examples])
     phones, phone_lengths = pad_targets([example.phones for example in examples])
     lengths = (torch.tensor([12, 9]), token_lengths, phone_lengths)
     batch = SpeechBatch(
         torch.randn(2, 96, 80), lengths[0], tokens, token_lengths, phones, phone_lengths, 2.0, {}, lengths
     )  # fmt: skip
+    return examples, batch
+
+
+def in_context(model: ConformerCTC, examples: list[Example]) -> None:
+    """Give a network that wants them its classes."""
+    if model.dims.contexts:
+        phones = [example.phones for example in examples]
+        contexts = PhoneContexts.from_sequences(phones, model.dims.phones - 1, model.dims.contexts)
+        model.set_contexts(contexts.phone_of, contexts.table)
+
+
+@pytest.mark.parametrize("classes", [0, 60], ids=["", "phones in context"])
+def test_mmi_comes_when_it_is_time(classes: int) -> None:
+    """One batch of noise: the losses by name, before and after, and a gradient for every weight."""
+    dims = replace(SMALL, contexts=classes)
+    config = Config(dims=dims, mmi_after=5, compile=False, precision="fp32", chunk_frames=(4,))
+    torch.manual_seed(0)
+    model, trainee = ConformerCTC(dims), SimpleNamespace(updates=4)
+    examples, batch = noise()
+    in_context(model, examples)
     with distributed.join("cpu") as process:
         step = step_function(model, config, process, trainee, examples)  # type: ignore[arg-type]
         before = step(batch)
@@ -158,6 +181,40 @@ def test_buckets_must_hold_the_surround(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(DataError, match=r"2 of 9 utterances are longer than the last bucket.*the longest is 2\.60 s"):
         main(config)
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_a_flat_start_aligns_evenly_then_by_itself_and_ends(final: bool) -> None:
+    dims = replace(SMALL, final_phones=final, dropout=0.0, time_delay=(2,), bottleneck=8)
+    config = Config(dims=dims, flat_start=4, mmi_after=6, compile=False, precision="fp32", chunk_frames=(4,))
+    check(config)
+    torch.manual_seed(0)
+    model, trainee = ConformerCTC(dims), SimpleNamespace(updates=1)
+    examples, batch = noise()
+    values = {}
+    with distributed.join("cpu") as process:
+        step = step_function(model, config, process, trainee, examples)  # type: ignore[arg-type]
+        for trainee.updates in (1, 2, 3, 5, 6):
+            values[trainee.updates] = step(batch)
+            model.zero_grad()
+            values[trainee.updates]["loss"].backward()
+            assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+    output = model(batch.features, batch.frames, 4)
+    frames = 2 * batch.frames
+    even = even_alignment(frames, batch.phones, batch.phone_lengths, 24)
+    best = viterbi_alignment(output.phone_log_probs, frames, batch.phones, batch.phone_lengths)
+    for updates, expected in ((1, even), (2, best), (3, best)):
+        torch.testing.assert_close(
+            values[updates]["phones"], alignment_loss(output.middle_phone_log_probs, expected).sum().detach() / 3
+        )
+        if final:
+            torch.testing.assert_close(
+                values[updates]["final_phones"], alignment_loss(output.phone_log_probs, expected).sum().detach() / 3
+            )
+    assert ("mmi" in values[6]) == final
+    assert "mmi" not in values[5]
+    said = ctc_loss(output.middle_phone_log_probs, frames, batch.phones, batch.phone_lengths).sum() / 3
+    torch.testing.assert_close(values[5]["phones"], said.detach())
 
 
 def test_two_processes_begin_with_an_empty_cache(tmp_path: Path) -> None:

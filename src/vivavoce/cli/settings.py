@@ -44,7 +44,8 @@ def _assign(config: Any, path: list[str], text: str, assignment: str) -> Any:
         return dataclasses.replace(config, **{head: _assign(known[head], rest, text, assignment)})
     kinds = typing.get_args(typing.get_type_hints(type(config))[head])
     if type(None) not in kinds:
-        return dataclasses.replace(config, **{head: _parse(text, known[head], assignment)})
+        default = known[head] if known[head] != () else (kinds[0](),)  # an empty tuple does not show what it holds
+        return dataclasses.replace(config, **{head: _parse(text, default, assignment)})
     if text.lower() == "none":
         return dataclasses.replace(config, **{head: None})
     kind = next(kind for kind in kinds if kind is not type(None))

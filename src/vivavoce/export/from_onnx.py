@@ -1,7 +1,8 @@
 """The way back: a bundle's graph -> the weights of the network that it was made from, for training to go on from.
 
 A linear layer's matrix stands transposed, and without its name, in the graph; its bias kept its name, so the product
-that a bias is added to tells whose the matrix is. int8 weights come back rounded, which a few updates mend.
+that a bias is added to tells whose the matrix is. Of the matrices without a bias, one that stands before the affine
+part of a factorised layer is that layer's bottleneck. int8 weights come back rounded, which a few updates mend.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from vivavoce.runtime.bundle import load_bundle
 
 PREFIX = "model."  # of names in the graph: the exporter's wrapper holds the network by this name
 WITHOUT_BIAS = "phone_back.weight"
+AFFINE, BOTTLENECK = ".affine.weight", ".bottleneck.weight"
 
 
 def load_from_bundle(model: ConformerCTC, folder: str | Path) -> None:
@@ -124,7 +126,8 @@ def weights_of_graph(path: str | Path) -> dict[str, Tensor]:
         for name, value in constants.items()
         if name.startswith(PREFIX)
     }
-    for node in graph.node:
+    name = ""  # of the matrix used next
+    for node in reversed(graph.node):
         if node.op_type != "MatMul" or node.input[1] not in constants:
             continue
         following = users.get(node.output[0])
@@ -132,7 +135,12 @@ def weights_of_graph(path: str | Path) -> dict[str, Tensor]:
             weights["phone_of"] = torch.from_numpy(constants[node.input[1]].argmax(axis=1))
             continue
         biases = [name for name in following.input if name.startswith(PREFIX)] if following is not None else []
-        name = biases[0].removeprefix(PREFIX).removesuffix("bias") + "weight" if biases else WITHOUT_BIAS
+        if biases:
+            name = biases[0].removeprefix(PREFIX).removesuffix("bias") + "weight"
+        elif name.endswith(AFFINE):
+            name = name.removesuffix(AFFINE) + BOTTLENECK
+        else:
+            name = WITHOUT_BIAS
         weights[name] = torch.from_numpy(constants[node.input[1]].T.copy())
     if "feature_mean" not in weights:
         raise ModelError(f"{path} was not made by `viva export` from a ConformerCTC; its weights cannot be read.")

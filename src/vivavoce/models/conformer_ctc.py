@@ -15,6 +15,9 @@ Why it looks like this:
 - A CTC over phones reads a middle layer, and its answer is fed back into the layers above (Nozaki and Komatsu 2021,
   arXiv:2104.02724): a small corpus teaches sounds sooner than spelling.
 
+- Below the conformer blocks, or in their place, factorised time-delay layers may stand (models/tdnnf.py), which see the
+  same frames and no more.
+
 Sources: Conformer (arXiv:2005.08100), rotary positions (arXiv:2104.09864), chunked masks with dynamic sizes
 (arXiv:2012.05481).
 """
@@ -30,6 +33,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vivavoce.errors import ConfigError
+from vivavoce.models.tdnnf import TdnnfBlock
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class ConformerDims:
     `contexts` above 0 that one has so many classes of phones in context, whose sums are given out. With `mean_prior`
     above 0 features lean on the running mean of their stream (`Adaptation`), before which that of the training speech
     counts as so many encoder frames.
+
+    `layers` counts all blocks. The first of them are factorised time-delay layers, as many as `time_delay` has strides
+    (in encoder frames, up to `convolution_frames`), each with a `bottleneck` so wide; the rest are conformer blocks.
     """
 
     n_features: int = 80
@@ -61,9 +68,12 @@ class ConformerDims:
     contexts: int = 0
     mean_prior: int = 0
     dropout: float = 0.1
+    time_delay: tuple[int, ...] = ()
+    bottleneck: int = 96
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strides", tuple(self.strides))  # lists come out of JSON
+        for name in ("strides", "time_delay"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # lists come out of JSON
 
     @property
     def subsampling(self) -> int:
@@ -86,7 +96,8 @@ class EncoderState(NamedTuple):
     """What one stream remembers between chunks; all zeros at its start.
 
     front: (B, front_frames, F) normalised features, and with `mean_prior` one row more, their mean so far;
-    attention: (layers, B, L, 2D) keys and values; convolution: (layers, B, K, D); seen: (B,) int64, how many frames of
+    attention: (layers, B, L, 2D) keys and values, unused where a layer is a time-delay one; convolution: (layers, B, K,
+    D) what its convolution, or the time-delay layer, saw; seen: (B,) int64, how many frames of
     `attention` are real.
     """
 
@@ -291,7 +302,8 @@ class ConformerCTC(nn.Module):
         self.register_buffer("feature_scale", torch.ones(dims.n_features))
         self.adapt = Adaptation(dims.n_features, dims.mean_prior, dims.left_frames) if dims.mean_prior else None
         self.front = FrontEnd(dims)
-        self.blocks = nn.ModuleList([ConformerBlock(dims) for _ in range(dims.layers)])
+        below = [TdnnfBlock(dims.width, dims.bottleneck, s, UtteranceDropout(dims.dropout)) for s in dims.time_delay]
+        self.blocks = nn.ModuleList([*below, *(ConformerBlock(dims) for _ in range(dims.layers - len(below)))])
         self.phone_norm = nn.LayerNorm(dims.width)
         self.phone_out = nn.Linear(dims.width, dims.outputs_per_frame * dims.phones)
         self.phone_back = nn.Linear(dims.outputs_per_frame * dims.phones, dims.width, bias=False)

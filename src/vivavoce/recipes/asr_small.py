@@ -32,6 +32,7 @@ from vivavoce.errors import ConfigError, DataError, TrainingError
 from vivavoce.export.from_onnx import load_from_bundle, load_known
 from vivavoce.metrics.error_rate import error_rate
 from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims, ctc_loss
+from vivavoce.models.tdnnf import make_semi_orthogonal
 from vivavoce.runtime.bundle import read_facts
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.normalize import normalize_for_training
@@ -39,6 +40,7 @@ from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, Padding, SpeechBatch, SpeechBatches, feature_statistics
 from vivavoce.training.device_batches import PLAIN, DeviceAugmentation, DeviceSpeechBatches
+from vivavoce.training.flat_start import alignment_loss, even_alignment, viterbi_alignment
 from vivavoce.training.lattice_free_mmi import mmi_loss
 from vivavoce.training.loop import LoopConfig, Step, Trainee, run
 from vivavoce.training.muon import Muon
@@ -56,6 +58,7 @@ DIMS = ConformerDims(
 """The network in the package: docs/decisions/output-frames.md."""
 
 CTC_BESIDE_MMI = 0.2  # the weight that CTC keeps: it holds the spikes where they are
+SEMI_ORTHOGONAL_EVERY = 4  # updates, as in Kaldi
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ class Config:
 
     With `seconds` the rates fall with the clock, and have fallen to nothing after so many of them, whatever the
     machine's speed; `updates` is then only a bound, and a resumed run begins a new fall.
+
+    For the first `flat_start` updates the phones are learned frame by frame from an alignment, and not by CTC: at first
+    each utterance is cut evenly into its phones, from the middle of that time on it is aligned by the network itself
+    (training/flat_start.py). `mmi_after` counts from the first update as ever.
 
     `guesser` names a model of `recipes/g2p.py` for the words that the dictionary lacks; without one, utterances with
     such words have no phone targets. With `consistency` above 0 every utterance is heard in two augmented views, whose
@@ -113,6 +120,7 @@ class Config:
     consistency: float = 0.0
     final_phone_weight: float = 1.0
     mmi_after: int = 1000
+    flat_start: int = 0
     chunk_frames: tuple[int, ...] = (8, 16, 32, 64, 512, 512)
     time_masks: int = 4
     frequency_bins: int = 27
@@ -229,7 +237,15 @@ def check(config: Config) -> None:
         ("dims.contexts", dims.contexts,
          dims.contexts == 0 or (dims.final_phones and fewest <= dims.contexts <= most),
          f"0, or {fewest} to {most} with dims.final_phones=true"),
+        ("dims.time_delay", dims.time_delay,
+         len(dims.time_delay) <= dims.layers and all(1 <= s <= dims.convolution_frames for s in dims.time_delay),
+         f"at most dims.layers={dims.layers} strides of 1 to dims.convolution_frames={dims.convolution_frames}"),
+        ("dims.bottleneck", dims.bottleneck, not dims.time_delay or 1 <= dims.bottleneck <= 2 * dims.width,
+         f"1 to {2 * dims.width}, two frames of dims.width={dims.width}"),
         ("dims.mean_prior", dims.mean_prior, dims.mean_prior >= 0, "0 or more"),
+        ("flat_start", config.flat_start, config.flat_start >= 0
+         and (config.flat_start <= config.mmi_after or not dims.final_phones),
+         f"0 to mmi_after={config.mmi_after}, since LF-MMI stands beside CTC" if dims.final_phones else "0 or more"),
         ("consistency", config.consistency, config.consistency >= 0, "0 or more"),
         ("surround", config.surround, 0 <= config.surround < math.inf, "seconds, 0 or more"),
         ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
@@ -293,14 +309,23 @@ def step_function(
 
     def step(batch: SpeechBatch) -> dict[str, Tensor]:
         batch = batch.to(process.device)
+        if config.dims.time_delay and trainee.updates % SEMI_ORTHOGONAL_EVERY == 0:
+            make_semi_orthogonal(model)
         chunk = chunks[torch.randint(len(chunks), (1,))].to(process.device)
         with autocast(config.precision, process.device):
             output = wrapped(batch.features, batch.frames, chunk)
         frames = config.dims.outputs_per_frame * batch.frames
         host_frames, host_tokens, host_phones = batch.on_host
         host_frames = config.dims.outputs_per_frame * host_frames
+        aligned = flat_targets(config, trainee.updates, output.phone_log_probs, frames, batch)
+
+        def phone_loss(log_probs: Tensor) -> Tensor:
+            if aligned is not None:
+                return alignment_loss(log_probs, aligned)
+            return ctc_loss(log_probs, host_frames, batch.phones, host_phones)
+
         characters = ctc_loss(output.log_probs, host_frames, batch.tokens, host_tokens).sum()
-        phones = ctc_loss(output.middle_phone_log_probs, host_frames, batch.phones, host_phones).sum()
+        phones = phone_loss(output.middle_phone_log_probs).sum()
         count = batch.phone_lengths.sum().clamp(min=1)
         losses = {"characters": characters / batch.token_lengths.sum(), "phones": phones / count}
         loss = config.character_weight * losses["characters"] + config.phone_weight * losses["phones"]
@@ -314,7 +339,10 @@ def step_function(
             losses["disagreement"] = disagreement(output.log_probs, frames) + disagreement(final, frames)
             loss = loss + config.consistency * losses["disagreement"]
         if trigram is not None:
-            said = ctc_loss(final, host_frames, targets, host_phones)
+            if aligned is not None or contexts is None:
+                said = phone_loss(output.phone_log_probs)
+            else:
+                said = ctc_loss(final, host_frames, targets, host_phones)
             losses["final_phones"] = said.sum() / count
             share = 1.0
             if trainee.updates >= config.mmi_after:
@@ -326,6 +354,19 @@ def step_function(
         return {"loss": loss, **{name: value.detach() for name, value in losses.items()}}
 
     return step
+
+
+def flat_targets(config: Config, updates: int, log_probs: Tensor, frames: Tensor, batch: SpeechBatch) -> Tensor | None:
+    """The phone of each output frame, (B, T), while the flat start lasts; None behind it.
+
+    Args:
+        log_probs: (B, T, P) of the phones, for aligning. frames: (B,) valid output frames.
+    """
+    if updates >= config.flat_start:
+        return None
+    if updates < config.flat_start // 2:
+        return even_alignment(frames, batch.phones, batch.phone_lengths, log_probs.shape[1])
+    return viterbi_alignment(log_probs, frames, batch.phones, batch.phone_lengths)
 
 
 def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
