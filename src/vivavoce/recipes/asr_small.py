@@ -53,9 +53,10 @@ from vivavoce.training.waveforms import WaveformStore
 from vivavoce.training.weight_decay import decayed_groups
 
 DIMS = ConformerDims(
-    strides=(2, 2), outputs_per_frame=1, layers=7, left_frames=128, convolution_frames=16, final_phones=True
-)
-"""The network in the package: docs/decisions/output-frames.md."""
+    strides=(2, 2), outputs_per_frame=1, layers=7, left_frames=128, convolution_frames=16, final_phones=True,
+    mean_prior=25,
+)  # fmt: skip
+"""The network in the package: docs/decisions/output-frames.md, docs/decisions/stream-mean.md."""
 
 CTC_BESIDE_MMI = 0.2  # the weight that CTC keeps: it holds the spikes where they are
 SEMI_ORTHOGONAL_EVERY = 4  # updates, as in Kaldi

@@ -57,6 +57,7 @@ def network() -> asr_small.Config:
     """The settings of `asr_small` for five hours: frames of 40 ms, much augmentation, two views where a GPU is."""
     on_gpu = torch.cuda.is_available()
     return asr_small.Config(
+        dims=replace(asr_small.DIMS, dropout=0.2),
         updates=4000 if on_gpu else 8000,
         batch_seconds=400.0 if on_gpu else 100.0,
         consistency=0.2 if on_gpu else 0.0,
