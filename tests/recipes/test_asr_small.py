@@ -16,7 +16,8 @@ import soundfile
 import torch
 
 from vivavoce.cli.settings import apply_settings
-from vivavoce.data.manifest import Utterance, write_manifest
+from vivavoce.data.manifest import Utterance, path_and_times, write_manifest
+from vivavoce.data.selection import hold_out, hold_out_named
 from vivavoce.decoding.g2p import G2p
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims, ctc_loss
@@ -24,13 +25,9 @@ from vivavoce.recipes.asr_small import (
     DIMS,
     Config,
     check,
-    disagreement,
     held_out_before,
-    hold_out,
-    hold_out_named,
     load_examples,
     main,
-    path_and_times,
     spoken,
     step_function,
 )
@@ -39,6 +36,7 @@ from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, SpeechBatch, pad_targets
+from vivavoce.training.consistency import disagreement
 from vivavoce.training.flat_start import alignment_loss, even_alignment, viterbi_alignment
 from vivavoce.training.phone_contexts import PhoneContexts
 

@@ -45,6 +45,18 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     return utterances
 
 
+def path_and_times(manifest: str) -> tuple[str, int]:
+    """`a.jsonl*2` -> ("a.jsonl", 2); without a number, once.
+
+    Raises:
+        ConfigError: what follows the * is no number from 1 on.
+    """
+    path, star, count = manifest.partition("*")
+    if star and not (count.isascii() and count.isdigit() and int(count) > 0):
+        raise ConfigError(f"manifests holds {manifest!r}; expected PATH or PATH*N with N from 1 on.")
+    return path, int(count) if star else 1
+
+
 def read_for_training(paths: Sequence[str | Path]) -> list[list[Utterance]]:
     """The utterances of each manifest that a recipe was given.
 

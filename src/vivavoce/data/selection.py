@@ -1,13 +1,14 @@
-"""Choosing among utterances by what another manifest holds: no recording twice, no test text in training.
+"""Choosing among utterances: none twice, no text of a test in training, some held out.
 
 Texts are compared as the scoring normaliser writes them, so that case and punctuation make no difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from vivavoce.data.manifest import Utterance
+from vivavoce.errors import DataError
 from vivavoce.text.normalize import normalize_for_scoring
 
 
@@ -34,3 +35,26 @@ def without_texts_of(utterances: Sequence[Utterance], texts: Iterable[str], word
     held_out = {normalize_for_scoring(text) for text in texts}
     held_out = {text for text in held_out if len(text.split()) >= words}
     return [utterance for utterance in utterances if normalize_for_scoring(utterance.text) not in held_out]
+
+
+def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utterance], list[int]]:
+    """Take about `count` utterances, evenly spread, out of training to watch it by; and the numbers of the others."""
+    if not count:
+        return [], list(range(len(utterances)))
+    step = max(2, len(utterances) // count)  # of a small corpus half at most
+    return list(utterances[::step]), [number for number in range(len(utterances)) if number % step]
+
+
+def hold_out_named(utterances: Sequence[Utterance], ids: Collection[str]) -> tuple[list[Utterance], list[int]]:
+    """Take the utterances with these ids out of training; and the numbers of the others.
+
+    Raises:
+        DataError: an id is not among the utterances.
+    """
+    named = frozenset(ids)
+    watched = [utterance for utterance in utterances if utterance.id in named]
+    if missing := named - {utterance.id for utterance in watched}:
+        raise DataError(
+            f"held_out names {len(missing)} utterances that the manifests do not hold, such as {min(missing)!r}."
+        )
+    return watched, [number for number, utterance in enumerate(utterances) if utterance.id not in named]

@@ -9,7 +9,7 @@ which is how CTC leaves its plateau early; the phone output of a middle layer le
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from vivavoce.augment.spec_augment import SpecAugment
 from vivavoce.augment.surround import most_added
 from vivavoce.augment.vtlp import Vtlp
 from vivavoce.data.bucketing import BucketSampler
-from vivavoce.data.manifest import Utterance, read_for_training, read_manifest, write_manifest
+from vivavoce.data.manifest import Utterance, path_and_times, read_for_training, read_manifest, write_manifest
+from vivavoce.data.selection import hold_out, hold_out_named
 from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.decoding.g2p import G2p
 from vivavoce.dsp.features import FeatureConfig, features
@@ -39,6 +40,7 @@ from vivavoce.text.normalize import normalize_for_training
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
 from vivavoce.training.batches import Example, Padding, SpeechBatch, SpeechBatches, feature_statistics
+from vivavoce.training.consistency import disagreement
 from vivavoce.training.device_batches import PLAIN, DeviceAugmentation, DeviceSpeechBatches
 from vivavoce.training.flat_start import alignment_loss, even_alignment, viterbi_alignment
 from vivavoce.training.lattice_free_mmi import mmi_loss
@@ -370,23 +372,6 @@ def flat_targets(config: Config, updates: int, log_probs: Tensor, frames: Tensor
     return viterbi_alignment(log_probs, frames, batch.phones, batch.phone_lengths)
 
 
-def disagreement(log_probs: Tensor, frames: Tensor) -> Tensor:
-    """How far the two views of each utterance are apart: divergence a frame, each learning from the other as it is.
-
-    Args:
-        log_probs: (2B, T, V), rows i and B + i the views of one utterance.
-        frames: (2B,) valid frames.
-
-    Source: CR-CTC (Yao et al. 2025, arXiv:2410.05101).
-    """
-    one, other = log_probs.chunk(2)
-    total = torch.zeros((), device=log_probs.device)
-    valid = (torch.arange(log_probs.shape[1], device=log_probs.device) < frames[: len(one), None]).unsqueeze(-1)
-    for learner, teacher in ((one, other.detach()), (other, one.detach())):
-        total = total + (teacher.exp() * (teacher - learner) * valid).sum()
-    return total / (2 * valid.sum())
-
-
 def batches_here(
     config: Config, store: WaveformStore, examples: Sequence[Example], sampler: BucketSampler, padding: Padding
 ) -> SpeechBatches:
@@ -460,18 +445,6 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
     return utterances, examples, times
 
 
-def path_and_times(manifest: str) -> tuple[str, int]:
-    """`a.jsonl*2` -> ("a.jsonl", 2); without a number, once.
-
-    Raises:
-        ConfigError: what follows the * is no number from 1 on.
-    """
-    path, star, count = manifest.partition("*")
-    if star and not (count.isascii() and count.isdigit() and int(count) > 0):
-        raise ConfigError(f"manifests holds {manifest!r}; expected PATH or PATH*N with N from 1 on.")
-    return path, int(count) if star else 1
-
-
 def spoken(
     text: str, dictionary: PronouncingDictionary, phones: Alphabet, guesser: G2p | None = None
 ) -> tuple[int, ...]:
@@ -487,35 +460,12 @@ def spoken(
     return tuple(ids)
 
 
-def hold_out(utterances: Sequence[Utterance], count: int) -> tuple[list[Utterance], list[int]]:
-    """Take about `count` utterances, evenly spread, out of training to watch it by; and the numbers of the others."""
-    if not count:
-        return [], list(range(len(utterances)))
-    step = max(2, len(utterances) // count)  # of a small corpus half at most
-    return list(utterances[::step]), [number for number in range(len(utterances)) if number % step]
-
-
 def held_out_before(initial: str) -> set[str]:
     """The ids that a bundle says were kept out of its own training; none if it is no bundle."""
     path = Path(initial) / "bundle.json"
     if not initial or not path.is_file():
         return set()
     return set(read_facts(path.parent).get("training", {}).get("held_out", ()))
-
-
-def hold_out_named(utterances: Sequence[Utterance], ids: Collection[str]) -> tuple[list[Utterance], list[int]]:
-    """Take the utterances with these ids out of training; and the numbers of the others.
-
-    Raises:
-        DataError: an id is not among the utterances.
-    """
-    named = frozenset(ids)
-    watched = [utterance for utterance in utterances if utterance.id in named]
-    if missing := named - {utterance.id for utterance in watched}:
-        raise DataError(
-            f"held_out names {len(missing)} utterances that the manifests do not hold, such as {min(missing)!r}."
-        )
-    return watched, [number for number, utterance in enumerate(utterances) if utterance.id not in named]
 
 
 def model_settings(config: Mapping[str, Any]) -> tuple[ConformerDims, FeatureConfig, int]:
