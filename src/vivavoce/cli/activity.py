@@ -77,7 +77,7 @@ def find(
 def attach(
     detector: Annotated[Path, typer.Argument(help="Voice activity bundle's folder.", show_default=False)],
     bundle: Annotated[Path, typer.Argument(help="Recogniser's folder, which is changed.", show_default=False)],
-    threshold: Annotated[float, typer.Option(metavar="X", help="Probability from which on a frame is speech.")] = 0.9,
+    threshold: Annotated[float, typer.Option(metavar="X", help="Probability from which on a frame is speech.")] = 0.7,
     before: Annotated[float, typer.Option(metavar="SECONDS", help="How much before speech is let through.")] = 0.8,
     after: Annotated[float, typer.Option(metavar="SECONDS", help="How much behind speech is let through.")] = 0.8,
 ) -> None:

@@ -114,7 +114,7 @@ class GateRules:
         before_seconds, after_seconds: ... and so much around them may be.
     """
 
-    threshold: float = 0.9
+    threshold: float = 0.7
     minimum_speech_seconds: float = 0.1
     before_seconds: float = 0.8
     after_seconds: float = 0.8
