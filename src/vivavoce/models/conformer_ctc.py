@@ -14,7 +14,6 @@ Why it looks like this:
   `outputs_per_frame` make other choices.
 - A CTC over phones reads a middle layer, and its answer is fed back into the layers above (Nozaki and Komatsu 2021,
   arXiv:2104.02724): a small corpus teaches sounds sooner than spelling.
-
 - Below the conformer blocks, or in their place, factorised time-delay layers may stand (models/tdnnf.py), which see the
   same frames and no more.
 
@@ -97,8 +96,7 @@ class EncoderState(NamedTuple):
 
     front: (B, front_frames, F) normalised features, and with `mean_prior` one row more, their mean so far;
     attention: (layers, B, L, 2D) keys and values, unused where a layer is a time-delay one; convolution: (layers, B, K,
-    D) what its convolution, or the time-delay layer, saw; seen: (B,) int64, how many frames of
-    `attention` are real.
+    D) what its convolution, or the time-delay layer, saw; seen: (B,) int64, how many frames of `attention` are real.
     """
 
     front: Tensor

@@ -50,7 +50,7 @@ from vivavoce.training.phone_contexts import PhoneContexts
 from vivavoce.training.phone_trigram import PhoneTrigram
 from vivavoce.training.precision import autocast
 from vivavoce.training.run_folder import RunFolder, load_checkpoint, unpack
-from vivavoce.training.schedule import ClockSchedule, Schedule, warmup_hold_decay
+from vivavoce.training.schedule import by_updates_or_clock
 from vivavoce.training.waveforms import WaveformStore
 from vivavoce.training.weight_decay import decayed_groups
 
@@ -173,11 +173,7 @@ def main(config: Config) -> Path:
         else:
             model.set_normalisation(*feature_statistics(store, config.features))
         model.to(process.device)
-        schedule: Schedule
-        if math.isfinite(config.seconds):
-            schedule = ClockSchedule(config.seconds, config.warmup, config.decay_share)
-        else:
-            schedule = warmup_hold_decay(config.warmup, config.updates, config.decay_share)
+        schedule = by_updates_or_clock(config.warmup, config.updates, config.seconds, config.decay_share)
         trainee = Trainee(model, optimizers(model, config), schedule)
         durations = [s / speed + most_added(s, config.surround) for s in store.seconds() for speed in config.speeds]
         sampler = BucketSampler(
@@ -322,13 +318,11 @@ def step_function(
         host_frames = config.dims.outputs_per_frame * host_frames
         aligned = flat_targets(config, trainee.updates, output.phone_log_probs, frames, batch)
 
-        def phone_loss(log_probs: Tensor) -> Tensor:
-            if aligned is not None:
-                return alignment_loss(log_probs, aligned)
-            return ctc_loss(log_probs, host_frames, batch.phones, host_phones)
-
         characters = ctc_loss(output.log_probs, host_frames, batch.tokens, host_tokens).sum()
-        phones = phone_loss(output.middle_phone_log_probs).sum()
+        if aligned is None:
+            phones = ctc_loss(output.middle_phone_log_probs, host_frames, batch.phones, host_phones).sum()
+        else:
+            phones = alignment_loss(output.middle_phone_log_probs, aligned).sum()
         count = batch.phone_lengths.sum().clamp(min=1)
         losses = {"characters": characters / batch.token_lengths.sum(), "phones": phones / count}
         loss = config.character_weight * losses["characters"] + config.phone_weight * losses["phones"]
@@ -342,10 +336,10 @@ def step_function(
             losses["disagreement"] = disagreement(output.log_probs, frames) + disagreement(final, frames)
             loss = loss + config.consistency * losses["disagreement"]
         if trigram is not None:
-            if aligned is not None or contexts is None:
-                said = phone_loss(output.phone_log_probs)
-            else:
+            if aligned is None:
                 said = ctc_loss(final, host_frames, targets, host_phones)
+            else:
+                said = alignment_loss(output.phone_log_probs, aligned)
             losses["final_phones"] = said.sum() / count
             share = 1.0
             if trainee.updates >= config.mmi_after:

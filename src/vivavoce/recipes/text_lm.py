@@ -38,7 +38,7 @@ from vivavoce.training.loop import LoopConfig, Trainee, run
 from vivavoce.training.muon import Muon
 from vivavoce.training.precision import product_type
 from vivavoce.training.run_folder import RunFolder
-from vivavoce.training.schedule import ClockSchedule, Schedule, warmup_hold_decay
+from vivavoce.training.schedule import by_updates_or_clock
 
 WEIGHTS_FILE = "text-lm.safetensors"
 LEAST_COUNT = 3  # words seen less often say nothing of how words are built
@@ -113,11 +113,7 @@ def main(config: Config) -> Path:
             start_from(model, subwords, config.initial)
         model.to(process.device)
         batches = RowBatches(UnitText.from_marked(kept, subwords), config, process.device)
-        schedule: Schedule
-        if math.isfinite(config.seconds):
-            schedule = ClockSchedule(config.seconds, config.warmup, config.decay_share)
-        else:
-            schedule = warmup_hold_decay(config.warmup, config.updates, config.decay_share)
+        schedule = by_updates_or_clock(config.warmup, config.updates, config.seconds, config.decay_share)
         trainee = Trainee(model, optimizers(model, config), schedule)
         watch = Watch(trainee, watched, subwords, process.device)
         loop = LoopConfig(

@@ -128,18 +128,18 @@ def forward_backward(
     itself = torch.diagonal(step, dim1=0, dim2=2).T.unsqueeze(1)  # [v, 1, u]: the same phone again
     at = torch.arange(phones, device=probs.device)
     elsewhere = 1.0 - torch.eye(side, phones, device=probs.device).unsqueeze(1)  # [v, 1, w]: w is another phone than v
-    # (T, P, B, 1) and (T, 1, B, 1): tokens first, as in the states.
-    spoken = probs[:, :, 1:].permute(1, 2, 0).unsqueeze(-1).contiguous()
+    tokens_first = probs.permute(1, 2, 0).contiguous()  # (T, P+1, B), as in the states; with classes (T, C+1, B)
     if classes is not None:
         behind = classes.T.contiguous()  # [w, v]
         fresh = (behind != torch.diagonal(classes)[:, None]).float().unsqueeze(1)  # [v, 1, u]: v has another class then
-        outputs_first = probs.permute(1, 2, 0).contiguous()  # (T, C+1, B)
 
     def said_at(t: int) -> Tensor:
         """What phone w, or each w behind each v, is heard with: (P, B, 1), or (P, B, P+1)."""
-        return spoken[t] if classes is None else outputs_first[t][behind].transpose(1, 2)
+        if classes is None:
+            return tokens_first[t, 1:].unsqueeze(-1)
+        return tokens_first[t][behind].transpose(1, 2)
 
-    silent = probs[:, :, 0].T[:, None, :, None].contiguous()
+    silent = tokens_first[:, 0, None, :, None]  # (T, 1, B, 1)
     counts = torch.arange(frames, device=probs.device)[:, None] < lengths  # (T, B)
     running = bool(counts.all())
 
@@ -188,14 +188,14 @@ def forward_backward(
         coming = beta[0, :phones] * said_at(t)  # [w, b, v]
         blanks = beta[1] * silent[t]
         leaving = coming.permute(2, 1, 0).contiguous()  # [v, b, w]
-        again = leaving[at, :, at].unsqueeze(-1).clone()  # (P, B, 1)
+        again = leaving[at, :, at].unsqueeze(-1) * itself  # (P, B, P+1)
         leaving.mul_(elsewhere)
         torch.add(torch.bmm(leaving, back), blanks, out=before[0])
         before[1] = before[0]
         before[0, :phones] += coming
-        before[1, :phones] += again * itself
+        before[1, :phones] += again
         if classes is not None:
-            before[0, :phones] += again * itself * fresh
+            before[0, :phones] += again * fresh
         before /= before.sum(dim=(0, 1, 3))[:, None]
         beta = before if running else torch.where(counts[t][:, None], before, beta)
     shares = torch.where(counts[:, :, None], shares, 0.0)

@@ -41,10 +41,6 @@ class PhoneContexts:
         """How many classes, without the blank."""
         return len(self.phone_of) - 1
 
-    def to(self, device: torch.device) -> PhoneContexts:
-        """The same with its tables on a device."""
-        return PhoneContexts(self.table.to(device), self.phone_of.to(device))
-
     @classmethod
     def from_sequences(cls, sequences: Sequence[Sequence[int]], phones: int, classes: int) -> PhoneContexts:
         """Count pairs, and number the classes: the shared one of each phone first, then the most frequent pairs'.

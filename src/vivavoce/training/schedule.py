@@ -63,3 +63,14 @@ class ClockSchedule:
         """Multiplier of the peak rate."""
         left = 1.0 - (time.monotonic() - self.started) / self.seconds
         return min(1.0, (updates + 1) / max(1, self.warmup), max(0.0, left / self.decay_share))
+
+
+def by_updates_or_clock(warmup: int, updates: int, seconds: float, decay_share: float) -> Schedule:
+    """`warmup_hold_decay` over so many updates; where `seconds` is finite a `ClockSchedule`, which starts now.
+
+    Raises:
+        ConfigError: there are no seconds, and the parts do not fit into the updates.
+    """
+    if math.isfinite(seconds):
+        return ClockSchedule(seconds, warmup, decay_share)
+    return warmup_hold_decay(warmup, updates, decay_share)
