@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +34,7 @@ def test_make(viva: Viva, dictionaries: tuple[Path, Path], tmp_path: Path) -> No
     assert done.code == 0
     assert done.out == f"{tmp_path / 'all.txt.gz'}: 4 words, 5 pronunciations; 0 words guessed, 0 have none\n"
     content = gzip.decompress((tmp_path / "all.txt.gz").read_bytes()).decode()
-    assert content == "a AH\nthe DH AH\nthe DH IY\ncat K AE T\nokapi OW K AA P IY\n"
+    assert content == "a AH\ncat K AE T\nokapi OW K AA P IY\nthe DH AH\nthe DH IY\n"
     (tmp_path / "text.txt").write_text("the cat sat\nthe cat saw a cat\n" * 5)
     assert viva("lm", "train", tmp_path / "text.txt", "-o", tmp_path / "some.lm", "--order", 2).code == 0
     done = viva("lexicon", "make", main, "-o", tmp_path / "some.txt", "--words", tmp_path / "some.lm")
@@ -52,6 +54,19 @@ def test_make(viva: Viva, dictionaries: tuple[Path, Path], tmp_path: Path) -> No
     assert "sat S AE T\n" in (tmp_path / "some.txt").read_text()
 
 
+def test_make_of_models_texts_and_dictionaries(viva: Viva, dictionaries: tuple[Path, Path], tmp_path: Path) -> None:
+    main, more = dictionaries
+    more.write_text(more.read_text() + "'em AH0 M\n, K AA1 M AH0\n3d TH R IY D IY\n")
+    (tmp_path / "text.txt.xz").write_bytes(lzma.compress(b"# a book\nThe okapi, the cat.\n"))
+    some = tmp_path / "some.txt.xz"
+    done = viva("lexicon", "make", main, "-o", some, "--more", more, "--words", tmp_path / "text.txt.xz")
+    assert done.out == f"{some}: 3 words, 4 pronunciations; 0 words guessed, 0 have none\n"
+    assert lzma.decompress(some.read_bytes()) == b"cat K AE T\nokapi OW K AA P IY\nthe DH AH\nthe DH IY\n"
+    done = viva("lexicon", "make", main, "-o", some, "--more", more, "--words", tmp_path / "text.txt.xz", "--all")
+    words = {line.split()[0] for line in lzma.decompress(some.read_bytes()).decode().splitlines()}
+    assert words == {"'em", "a", "cat", "okapi", "the"}
+
+
 def test_attach(viva: Viva, tiny_bundle: Path, dictionaries: tuple[Path, Path], tmp_path: Path, babble: Any) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     viva("lexicon", "make", dictionaries[0], "-o", tmp_path / "words.txt")
@@ -68,13 +83,23 @@ def test_attach(viva: Viva, tiny_bundle: Path, dictionaries: tuple[Path, Path], 
     assert done.out.count("Weights(") > 4
     done = viva("transcribe", tmp_path / "a.wav", "--bundle", folder)
     assert set(done.out.split()) <= {"a", "the", "cat"}
+    # Of a model that knows one word of three, the other two share what it gives to unknown ones.
+    (tmp_path / "text.txt").write_text("the the\nthe\n")
+    viva("lm", "train", tmp_path / "text.txt", "-o", tmp_path / "the.lm", "--order", 2)
+    viva("lm", "attach", tmp_path / "the.lm", folder)
+    viva("lexicon", "attach", tmp_path / "words.txt", folder)
+    spec = load_bundle(folder).lexicon
+    assert spec is not None
+    assert spec.weights.unknown == -math.log(2)
+    done = viva("lexicon", "attach", tmp_path / "words.txt", folder, "--tune", tmp_path / "m.jsonl")
+    assert done.out.count("unknown=-0.693") == done.out.count("Weights(")
 
 
 def test_faults_are_told(viva: Viva, tiny_bundle: Path, dictionaries: tuple[Path, Path], tmp_path: Path) -> None:
     for arguments, fault in (
         (["make", dictionaries[0], "-o", tmp_path / "x.dict"], "a lexicon's name ends in"),
         (["make", tmp_path / "none", "-o", tmp_path / "x.txt"], "is not a file"),
-        (["attach", tmp_path / "none.txt", tiny_bundle], "cannot be read as a lexicon"),
+        (["attach", tmp_path / "none.txt", tiny_bundle], "cannot be read as text"),
         (["attach", dictionaries[0], tmp_path], "holds no bundle.json"),
     ):
         done = viva("lexicon", *arguments)

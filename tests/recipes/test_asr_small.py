@@ -24,11 +24,11 @@ from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims, ctc_loss
 from vivavoce.recipes.asr_small import (
     DIMS,
     Config,
+    Sounds,
     check,
     held_out_before,
     load_examples,
     main,
-    spoken,
     step_function,
 )
 from vivavoce.runtime.bundle import default_bundle
@@ -111,12 +111,12 @@ def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:
     (tmp_path / "words.dict").write_text("cat K AE1 T\ncat(2) K AE0 T\n")
     dictionary = PronouncingDictionary.load(tmp_path / "words.dict")
     phones = Alphabet.phones()
-    assert [phones.tokens[phone] for phone in spoken("cat", dictionary, phones)] == ["K", "AE", "T"]
-    assert spoken("cat zyzzy", dictionary, phones) == ()
+    assert [phones.tokens[phone] for phone in Sounds(dictionary, phones).of("cat")] == ["K", "AE", "T"]
+    assert Sounds(dictionary, phones).of("cat zyzzy") == ()
     entries = [("cat", ["K", "AE1", "T"]), ("tack", ["T", "AE1", "K"]), ("act", ["AE1", "K", "T"])]
     guesser = G2p.train(entries * 3, order=2)
-    assert spoken("cat tac", dictionary, phones, guesser)[:3] == spoken("cat", dictionary, phones)
-    assert len(spoken("cat tac", dictionary, phones, guesser)) > 3
+    assert Sounds(dictionary, phones, guesser).of("cat tac")[:3] == Sounds(dictionary, phones).of("cat")
+    assert len(Sounds(dictionary, phones, guesser).of("cat tac")) > 3
 
 
 SMALL = ConformerDims(width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True)

@@ -239,7 +239,7 @@ def test_without_a_lexicon(tiny_bundle: Path, own_copy: Path, tmp_path: Path) ->
         (b"", "holds no word"),
         (b"the DH AH\nof AH QQ\n", "line 2: 'QQ' is none of the recogniser's phones"),
         (b"the\n", "line 1: the has no phones"),
-        (b"\xff\xfe", "cannot be read as a lexicon"),
+        (b"\xff\xfe", "cannot be read as text"),
     ],
 )
 def test_lexicons_that_are_none(tiny_bundle: Path, tmp_path: Path, content: bytes, said: str) -> None:
@@ -247,7 +247,7 @@ def test_lexicons_that_are_none(tiny_bundle: Path, tmp_path: Path, content: byte
     phones = load_bundle(tiny_bundle).alphabet("phone_log_probs")
     with pytest.raises(DataError, match=said):
         read_lexicon(tmp_path / "wrong.txt", phones)
-    with pytest.raises(DataError, match="cannot be read as a lexicon"):
+    with pytest.raises(DataError, match="cannot be read as text"):
         read_lexicon(tmp_path / "none.txt.gz", phones)
 
 

@@ -84,7 +84,7 @@ def test_the_store_holds_the_samples(utterances: list[Utterance], store: Wavefor
 
 def test_unreadable_utterances_are_all_named(utterances: list[Utterance], tmp_path: Path) -> None:
     broken = [Utterance(name, str(tmp_path / f"{name}.wav"), "a", 1.0) for name in ("one", "two")]
-    with pytest.raises(DataError, match=r"(?s)2 utterances cannot be read.*one\.wav.*two\.wav"):
+    with pytest.raises(DataError, match=r"(?s)2 recordings cannot be read.*one\.wav.*two\.wav"):
         WaveformStore([broken[0], utterances[0], broken[1]], RATE, tmp_path)
     assert not list(tmp_path.glob("*.i16"))
     behind = Utterance("behind", utterances[0].audio, "a", 1.0, offset_seconds=99.0)

@@ -19,8 +19,8 @@ def lexicon() -> None:
     \b
     viva lexicon pronounce kubernetes nginx > words.txt
     viva train g2p --set dictionary=cmudict.dict --set parts=0
-    viva lexicon make cmudict.dict -o lexicon.txt.gz --words model.lm --guesser runs/g2p/model.g2p
-    viva lexicon attach lexicon.txt.gz my-bundle --tune runs/asr-small/held-out.jsonl
+    viva lexicon make cmudict.dict -o lexicon.txt.xz --words model.lm --all --guesser runs/g2p/model.g2p
+    viva lexicon attach lexicon.txt.xz my-bundle --tune runs/asr-small/held-out.jsonl
     """
 
 
@@ -29,10 +29,18 @@ def make(
     dictionary: Annotated[
         Path, typer.Argument(help="Pronouncing dictionary such as cmudict.dict.", show_default=False)
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="Lexicon to write: .txt or .txt.gz.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Lexicon to write: .txt, .txt.gz or .txt.xz.")
+    ],
     words: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Language model whose words are wanted; all words if not given.")
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="Language model or text whose words are wanted; the dictionaries' if not given."
+        ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The dictionaries' words besides those of --words.")
+    ] = False,
     more: Annotated[
         list[Path] | None, typer.Option(metavar="PATH", help="Dictionaries for words that the first lacks.")
     ] = None,
@@ -40,21 +48,23 @@ def make(
         Path | None, typer.Option(metavar="PATH", help="Model of `viva train g2p`, for words that all lack.")
     ] = None,
 ) -> None:
-    """Write the pronunciations of words."""
+    """Write the pronunciations of words.
+
+    \b
+    viva lexicon make cmudict.dict -o lexicon.txt.xz --words words.lm --words books.txt.xz --all --guesser model.g2p
+
+    A lexicon may have more words than a language model: the model takes them all for `<unk>`, and each of them gets an
+    equal share of that. They cost little, and a word that no lexicon has is never read.
+    """
     from vivavoce.decoding.g2p import G2p
-    from vivavoce.decoding.lexicon_file import gather_pronunciations, write_lexicon
-    from vivavoce.decoding.ngram import NgramModel
-    from vivavoce.decoding.ngram_tables import MARKS
+    from vivavoce.decoding.lexicon_file import gather_pronunciations, wanted_words, write_lexicon
     from vivavoce.errors import ConfigError
     from vivavoce.text.phonemes import PronouncingDictionary
 
-    if not output.name.endswith((".txt", ".txt.gz")):
-        raise ConfigError(f"{output}: a lexicon's name ends in .txt or .txt.gz.")
+    if not output.name.endswith((".txt", ".txt.gz", ".txt.xz")):
+        raise ConfigError(f"{output}: a lexicon's name ends in .txt, .txt.gz or .txt.xz.")
     sources = [PronouncingDictionary.load(path) for path in [dictionary, *(more or ())]]
-    if words is not None:
-        wanted = [word for word in NgramModel.load(words).vocabulary if word not in MARKS]
-    else:
-        wanted = list(dict.fromkeys(word for source in sources for word in source))
+    wanted = wanted_words(words or (), sources if everything or not words else ())
     found, guessed = gather_pronunciations(wanted, sources, G2p.load(guesser) if guesser is not None else None)
     lacking = sum(not said for said in found.values())
     lines = write_lexicon(output, found)
@@ -90,7 +100,7 @@ def pronounce(
 
 @app.command()
 def attach(
-    lexicon: Annotated[Path, typer.Argument(help="Lexicon: .txt or .txt.gz.", show_default=False)],
+    lexicon: Annotated[Path, typer.Argument(help="Lexicon: .txt, .txt.gz or .txt.xz.", show_default=False)],
     bundle: ChangedBundle,
     tune: TuneManifests = None,
     limit: TuneLimit = 0,
@@ -105,16 +115,17 @@ def attach(
     from vivavoce.decoding.lexicon_file import read_lexicon
     from vivavoce.decoding.lexicon_tree import LexiconTree
     from vivavoce.decoding.word_scorer import Weights
-    from vivavoce.evaluation.word_weights import tune_lexicon_weights
-    from vivavoce.runtime.bundle import PHONES, attach_lexicon
+    from vivavoce.evaluation.word_weights import share_of_unknown, tune_lexicon_weights
+    from vivavoce.runtime.bundle import PHONES, attach_lexicon, load_bundle
     from vivavoce.runtime.recognizer import Recognizer, open_language_model
 
-    weights = Weights(model=model_weight, word=word_bonus, unknown=0.0)
+    opened = load_bundle(bundle)
+    said = read_lexicon(lexicon, opened.alphabet(PHONES))
+    model = open_language_model(opened)
+    weights = Weights(model=model_weight, word=word_bonus, unknown=share_of_unknown(said.words, model))
     if tune:
         recognizer = Recognizer(bundle, decoder="greedy")
-        phones = recognizer.bundle.alphabet(PHONES)
-        tree = LexiconTree(read_lexicon(lexicon, phones), len(phones))
-        model = open_language_model(recognizer.bundle)
+        tree = LexiconTree(said, len(recognizer.bundle.alphabet(PHONES)))
         weights = tune_lexicon_weights(recognizer, choose(tune, limit), tree, model, said=show_tried)[0].weights
     attach_lexicon(bundle, lexicon, weights, guesser)
     print(f"{bundle} now reads with {lexicon.name}, {weights}")

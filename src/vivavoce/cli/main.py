@@ -32,6 +32,7 @@ COMMANDS = {
     "recode": "Copy training speech as MP3s of low rates.",
     "label": "Read speech without text, to train on what is sure.",
     "cut": "Cut single words out of sentences, to train on.",
+    "splice": "Join pieces of speech to new sentences, to train on.",
     "train": "Train a model by a recipe.",
     "lexicon": "Make lexicons of pronunciations.",
     "lm": "Train, convert and judge language models.",

@@ -117,15 +117,25 @@ def read_utterance(utterance: Utterance, sample_rate: int) -> np.ndarray:
         AudioError: the file cannot be read, or ends before the utterance begins.
     """
     waveform = read_waveform(utterance.audio, sample_rate)
-    if not is_part(utterance, len(waveform) / sample_rate):
-        return waveform
+    start, end = span_of(utterance, len(waveform), sample_rate)
+    return waveform[start:end]
+
+
+def span_of(utterance: Utterance, samples: int, sample_rate: int) -> tuple[int, int]:
+    """Where in its file's samples an utterance starts and ends.
+
+    Raises:
+        AudioError: the file ends before the utterance begins.
+    """
+    if not is_part(utterance, samples / sample_rate):
+        return 0, samples
     first = round(utterance.offset_seconds * sample_rate)
-    if first >= len(waveform):
+    if first >= samples:
         raise AudioError(
-            f"{utterance.audio} ends at {len(waveform) / sample_rate:.2f} s, before {utterance.id} begins, at "
+            f"{utterance.audio} ends at {samples / sample_rate:.2f} s, before {utterance.id} begins, at "
             f"{utterance.offset_seconds} s"
         )
-    return waveform[first : first + round(utterance.duration_seconds * sample_rate)]
+    return first, min(samples, first + round(utterance.duration_seconds * sample_rate))
 
 
 def read_rows(listing: Path, needed: Iterable[str] = ("id", "audio")) -> list[dict[str, Any]]:

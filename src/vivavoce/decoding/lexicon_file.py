@@ -1,4 +1,4 @@
-"""Lexicons on disk: a word and its phones a line, as in CMU's dictionary; .gz where the name says so.
+"""Lexicons on disk: a word and its phones a line, as in CMU's dictionary; packed where the name ends in .gz or .xz.
 
 A word that stands on several lines has several pronunciations, the usual one first; each further one costs a little.
 """
@@ -6,48 +6,84 @@ A word that stands on several lines has several pronunciations, the usual one fi
 from __future__ import annotations
 
 import gzip
+import lzma
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, compress
 from pathlib import Path
 
-from vivavoce.decoding.g2p import G2p
-from vivavoce.decoding.lexicon_tree import Pronunciation
+import numpy as np
+
+from vivavoce.decoding.g2p import LETTERS, G2p
+from vivavoce.decoding.lexicon_tree import Pronunciations
+from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.ngram_tables import MARKS
+from vivavoce.decoding.ngram_text import read_packed, read_words
 from vivavoce.errors import DataError
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 
+BLANK = np.zeros(256, bool)
+BLANK[list(b" \t\n\r\v\f")] = True
+"""Which bytes part symbols, as `bytes.split` takes them."""
+
 VARIANT_COST = 0.3  # natural logarithm, for each pronunciation that stands before
 
 
-def read_lexicon(path: str | Path, phones: Alphabet) -> list[Pronunciation]:
-    """Read a lexicon file.
+def read_lexicon(path: str | Path, phones: Alphabet) -> Pronunciations:
+    """Read a lexicon file, plain or packed, whatever its name.
 
     Raises:
         DataError: it cannot be read, holds no word, or a line has no phones or one outside `phones`.
     """
-    numbers = {phone: number for number, phone in enumerate(phones.tokens) if number != phones.blank_id}
     path = Path(path)
-    said: list[Pronunciation] = []
-    known: dict[str, int] = {}
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                word, *symbols = line.split() or [""]
-                if not word:
-                    continue
-                try:
-                    ids = tuple([numbers[symbol] for symbol in symbols])
-                except KeyError as error:
-                    raise DataError(f"{path}, line {number}: {error} is none of the recogniser's phones.") from None
-                if not ids:
-                    raise DataError(f"{path}, line {number}: {word} has no phones; expected lines such as `the DH AH`.")
-                before = known.get(word, 0)
-                known[word] = before + 1
-                said.append(Pronunciation(word, ids, -VARIANT_COST * before))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as a lexicon: {error}.") from None
-    if not said:
+    content = read_packed(path)
+    characters = np.frombuffer(content, np.uint8)
+    blank = BLANK[characters]
+    begins = ~blank & np.append(True, blank[:-1])[: len(blank)]
+    lines = (characters == ord("\n")).cumsum()[begins]  # of each symbol
+    symbols = content.split()
+    if not symbols:
         raise DataError(f"{path} holds no word; expected lines such as `hello HH AH L OW`.")
-    return said
+    first = np.append(True, lines[1:] != lines[:-1])
+    starts = first.nonzero()[0]
+    lengths = np.diff(np.append(starts, len(symbols))) - 1
+    try:
+        words = [symbols[start].decode() for start in starts.tolist()]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} cannot be read as text: {error}. Expected UTF-8, plain, .gz or .xz.") from None
+    if not lengths.all():
+        short = int(lengths.argmin())
+        line = lines[starts[short]] + 1
+        raise DataError(f"{path}, line {line}: {words[short]} has no phones; expected lines such as `the DH AH`.")
+    numbers = {phone.encode(): number for number, phone in enumerate(phones.tokens) if number != phones.blank_id}
+    try:
+        tokens = np.fromiter(map(numbers.__getitem__, compress(symbols, ~first)), np.int64, len(symbols) - len(starts))
+    except KeyError:
+        wrong = next(n for n in (~first).nonzero()[0].tolist() if symbols[n] not in numbers)
+        said = symbols[wrong].decode(errors="replace")
+        raise DataError(f"{path}, line {lines[wrong] + 1}: {said!r} is none of the recogniser's phones.") from None
+    known: dict[str, int] = {}
+    before = np.empty(len(words))
+    for number, word in enumerate(words):
+        before[number] = known[word] = known.get(word, -1) + 1
+    return Pronunciations(words, lengths, tokens, -VARIANT_COST * before)
+
+
+def wanted_words(paths: Iterable[str | Path], dictionaries: Iterable[PronouncingDictionary] = ()) -> list[str]:
+    """The words of language models (.lm, .arpa), of texts and of whole dictionaries, each once, sorted.
+
+    Of a dictionary those of a-z and apostrophes: it has punctuation and names with digits, too.
+
+    Raises:
+        DataError, ModelError: a file cannot be read.
+    """
+    wanted = {word for said in dictionaries for word in said if LETTERS.issuperset(word) and word.strip("'")}
+    for path in map(Path, paths):
+        if path.name.endswith((".lm", ".arpa", ".arpa.gz")):
+            wanted.update(set(NgramModel.load(path).vocabulary) - set(MARKS))
+        else:
+            wanted.update(chain.from_iterable(read_words([path])))
+    return sorted(wanted)
 
 
 def gather_pronunciations(
@@ -71,6 +107,6 @@ def write_lexicon(path: str | Path, pronunciations: Mapping[str, Iterable[Iterab
     lines = [f"{word} {' '.join(phones)}" for word, variants in pronunciations.items() for phones in variants]
     content = ("\n".join(lines) + "\n").encode()
     path = Path(path)
-    # No time stamp: the same words give the same bytes.
-    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    packed = {".gz": lambda: gzip.compress(content, mtime=0), ".xz": lambda: lzma.compress(content, preset=9)}
+    path.write_bytes(packed.get(path.suffix, lambda: content)())  # no time stamp: the same words give the same bytes
     return len(lines)

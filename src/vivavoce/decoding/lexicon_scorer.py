@@ -70,8 +70,8 @@ class LexiconScorer:
         self._shares = np.full(len(tree.words), -np.inf)
         scores = self._fixed.copy()
         if model is not None:
-            known = np.array([word in model for word in tree.words])
-            self._ids = np.array([model.word_id(word) for word in tree.words], np.int64)
+            self._ids = np.array([model.word_ids.get(word, UNK) for word in tree.words], np.int64)
+            known = self._ids != UNK
             unigrams = np.maximum(model.trie.log_probs[self._ids].astype(np.float64), LEAST_UNKNOWN)
             fixed = np.where(known, 0.0, w.unknown)
             unknown = max(float(model.trie.log_probs[UNK]), LEAST_UNKNOWN)

@@ -15,6 +15,8 @@ from typing import Any, BinaryIO, cast
 from vivavoce.errors import DataError
 from vivavoce.text.normalize import normalize_for_training
 
+_FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError)
+
 
 def read_words(paths: Iterable[str | Path], as_is: bool = False) -> Iterator[list[str]]:
     """The words of each line, of one file after another; "-" is standard input.
@@ -52,6 +54,19 @@ def read_word_list(path: str | Path) -> list[str]:
     return list(dict.fromkeys(words))
 
 
+def read_packed(path: str | Path) -> bytes:
+    """A file's content, unpacked where it is gzip or xz by its first bytes.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return _unpacked(file).read()
+    except _FAULTS as error:
+        raise _unreadable(path, error) from None
+
+
 def _lines(path: str | Path) -> Iterator[str]:
     name = str(path)
     try:
@@ -60,8 +75,12 @@ def _lines(path: str | Path) -> Iterator[str]:
             io.TextIOWrapper(_unpacked(file), encoding="utf-8") as lines,
         ):
             yield from _texts(lines, name) if name.endswith(".jsonl") else lines
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text: {error}. Expected UTF-8, plain, .gz or .xz.") from None
+    except _FAULTS as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str | Path, error: Exception) -> DataError:
+    return DataError(f"{path} cannot be read as text: {error}. Expected UTF-8, plain, .gz or .xz.")
 
 
 def _unpacked(file: BinaryIO) -> BinaryIO:

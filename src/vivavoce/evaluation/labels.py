@@ -76,18 +76,26 @@ def cut_words(utterances: Sequence[Utterance], recognizer: Recognizer, cuts: Cut
     Raises:
         AudioError: a recording cannot be read.
     """
+    for utterance, words in zip(utterances, align_words(utterances, recognizer), strict=True):
+        pieces = (_cut(utterance, number, word, cuts) for number, word in enumerate(words))
+        yield [piece for piece in pieces if piece is not None]
+
+
+def align_words(utterances: Sequence[Utterance], recognizer: Recognizer) -> Iterator[tuple[AlignedWord, ...]]:
+    """Where each utterance's words are spoken; none of an utterance whose text does not fit its recording.
+
+    Raises:
+        AudioError: a recording cannot be read.
+    """
     bundle = recognizer.bundle
     for utterance in utterances:
         try:
             log_probs = recognizer.log_probs(audio_of(utterance))
-            aligned = align_text(
+            yield align_text(
                 log_probs, utterance.text, bundle.tokens, bundle.frame_seconds, utterance.duration_seconds
-            )
+            ).words
         except TextError:
-            yield []
-            continue
-        pieces = (_cut(utterance, number, word, cuts) for number, word in enumerate(aligned.words))
-        yield [piece for piece in pieces if piece is not None]
+            yield ()
 
 
 def _cut(utterance: Utterance, number: int, word: AlignedWord, cuts: Cuts) -> Utterance | None:

@@ -6,7 +6,8 @@ folder). The encoder runs once; each pair of weights then costs a search alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +26,7 @@ from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.normalize import normalize_for_scoring
 
 START = Weights(model=0.6, word=2.0, unknown=-10.0)
-LEXICON_START = Weights(model=0.8, word=0.0, unknown=0.0)
+LEXICON_MODEL, LEXICON_WORD = 0.8, 0.0  # where the walk begins
 STEPS = {"model": 0.2, "word": 1.0, "unknown": 5.0}
 HALVINGS = 2
 
@@ -73,7 +74,7 @@ def tune_lexicon_weights(
     beam_size: int = 150,
     said: Callable[[Tried], None] = lambda tried: None,
 ) -> list[Tried]:
-    """The same for the decoder "lexicon", in which there are no unknown words.
+    """The same for the decoder "lexicon", in which words that the model does not know share `<unk>` equally.
 
     Raises:
         ConfigError: no utterance with text.
@@ -88,7 +89,17 @@ def tune_lexicon_weights(
         return [lexicon_search(log_probs, scorer, blank_id, beam_size)[0].text for log_probs in posteriors]
 
     steps = {name: step for name, step in STEPS.items() if name != "unknown"}
-    return _walk(LEXICON_START, steps, lambda weights: error_rate(references, read(weights)).rate, said)
+    start = Weights(model=LEXICON_MODEL, word=LEXICON_WORD, unknown=share_of_unknown(tree.words, model))
+    return _walk(start, steps, lambda weights: error_rate(references, read(weights)).rate, said)
+
+
+def share_of_unknown(words: Iterable[str], model: NgramModel | None) -> float:
+    """What each of a lexicon's words that a model does not know has of `<unk>`, if all have as much: its logarithm.
+
+    0 where the model knows all of them.
+    """
+    unknown = sum(word not in model for word in set(words)) if model is not None else 0
+    return -math.log(unknown) if unknown else 0.0
 
 
 def references_of(utterances: Sequence[Utterance]) -> list[str]:

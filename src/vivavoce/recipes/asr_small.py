@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -422,7 +423,7 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
     manifests = read_for_training([path for path, _ in named])
     dictionary = PronouncingDictionary.load(config.dictionary)
     guesser = G2p.load(config.guesser) if config.guesser else None
-    characters, phones = Alphabet.characters(), Alphabet.phones()
+    characters, sounds = Alphabet.characters(), Sounds(dictionary, Alphabet.phones(), guesser)
     limit = max(config.bucket_seconds) * min(config.speeds)
     utterances, examples, times = [], [], []
     for rows, (_, count) in zip(manifests, named, strict=True):
@@ -430,7 +431,7 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
             text = normalize_for_training(utterance.text)
             if text and utterance.duration_seconds <= limit:
                 utterances.append(utterance)
-                examples.append(Example(tuple(characters.encode(text)), spoken(text, dictionary, phones, guesser)))
+                examples.append(Example(tuple(characters.encode(text)), sounds.of(text)))
                 times.append(count)
     if not utterances:
         raise DataError(
@@ -439,19 +440,25 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
     return utterances, examples, times
 
 
-def spoken(
-    text: str, dictionary: PronouncingDictionary, phones: Alphabet, guesser: G2p | None = None
-) -> tuple[int, ...]:
-    """Phone targets by each word's first pronunciation, or a guessed one; none at all when a word has neither."""
-    ids: list[int] = []
-    for word in text.split():
-        pronunciations = dictionary.pronounce(word)
-        if not pronunciations and guesser is not None:
-            pronunciations = [guessed for guessed, _ in guesser.pronounce(word)]
-        if not pronunciations:
-            return ()
-        ids += [phones.tokens.index(phone) for phone in pronunciations[0]]
-    return tuple(ids)
+class Sounds:
+    """Phone targets by each word's first pronunciation, or a guessed one; every word is looked up once."""
+
+    def __init__(self, dictionary: PronouncingDictionary, phones: Alphabet, guesser: G2p | None = None) -> None:
+        self.dictionary, self.guesser = dictionary, guesser
+        self._numbers = {phone: number for number, phone in enumerate(phones.tokens)}
+        self._known: dict[str, tuple[int, ...]] = {}
+
+    def of(self, text: str) -> tuple[int, ...]:
+        """Those of a text; none at all when one of its words has neither."""
+        words = [self._known[word] if word in self._known else self._learn(word) for word in text.split()]
+        return tuple(chain.from_iterable(words)) if all(words) else ()
+
+    def _learn(self, word: str) -> tuple[int, ...]:
+        said = self.dictionary.pronounce(word)
+        if not said and self.guesser is not None:
+            said = [guessed for guessed, _ in self.guesser.pronounce(word)]
+        ids = self._known[word] = tuple([self._numbers[phone] for phone in said[0]]) if said else ()
+        return ids
 
 
 def held_out_before(initial: str) -> set[str]:

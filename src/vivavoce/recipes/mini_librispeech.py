@@ -30,12 +30,11 @@ import torch
 from vivavoce.data.corpora import librispeech
 from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.decoding.g2p import G2p
-from vivavoce.decoding.lexicon_file import gather_pronunciations, read_lexicon, write_lexicon
+from vivavoce.decoding.lexicon_file import gather_pronunciations, read_lexicon, wanted_words, write_lexicon
 from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
 from vivavoce.decoding.ngram_pruning import prune_by_entropy
-from vivavoce.decoding.ngram_tables import MARKS
 from vivavoce.decoding.ngram_text import read_words
 from vivavoce.decoding.ngram_training import estimate
 from vivavoce.decoding.word_scorer import Weights
@@ -121,8 +120,8 @@ def main(config: Config) -> Path:
     _step(guesser, "learning how words sound", lambda: g2p.main(guessing))
     words = run / "words.lm"
     _step(words, "training the language model", lambda: _train_language_model(config, train, words))
-    lexicon = run / "lexicon.txt.gz"
-    _step(lexicon, "writing the lexicon", lambda: _write_lexicon(config.dictionary, words, guesser, lexicon))
+    lexicon = run / "lexicon.txt.xz"
+    _step(lexicon, "writing the lexicon", lambda: _write_lexicon(config, train, guesser, lexicon))
     training = replace(
         config.training, manifests=(str(listed[config.train_part]),), held_out=str(held_out), run=str(run / "network"),
         dictionary=config.dictionary, guesser=str(guesser),
@@ -213,9 +212,11 @@ def _train_language_model(config: Config, train: Path, target: Path) -> None:
     NgramModel.from_tables(tables, 8).save(target, sentences=text.sentences, words=text.words)
 
 
-def _write_lexicon(dictionary: str, words: Path, guesser: Path, target: Path) -> None:
-    wanted = [word for word in NgramModel.load(words).vocabulary if word not in MARKS]
-    found, _ = gather_pronunciations(wanted, [PronouncingDictionary.load(dictionary)], G2p.load(guesser))
+def _write_lexicon(config: Config, train: Path, guesser: Path, target: Path) -> None:
+    """Every word of the texts and the dictionary: what the language model takes for unknown is said all the same."""
+    dictionary = PronouncingDictionary.load(config.dictionary)
+    wanted = wanted_words([*config.text, train], [dictionary])
+    found, _ = gather_pronunciations(wanted, [dictionary], G2p.load(guesser))
     write_lexicon(target, found)
 
 

@@ -262,7 +262,7 @@ def attach_lexicon(
         raise ModelError(f"{folder} has no phones; a lexicon serves recognisers that were trained with them.")
     read_lexicon(lexicon, bundle.phones)
     facts = read_facts(folder)
-    target = folder / ("lexicon.txt.gz" if lexicon.suffix == ".gz" else "lexicon.txt")
+    target = folder / f"lexicon.txt{lexicon.suffix if lexicon.suffix in ('.gz', '.xz') else ''}"
     facts["lexicon"] = {**_put(lexicon, target), "weights": asdict(weights)}
     if guesser is not None:
         G2p.load(guesser)

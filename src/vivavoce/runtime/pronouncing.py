@@ -34,9 +34,10 @@ def sounds_of(bundle: Bundle, words: Iterable[str], guesses: int = GUESSES) -> l
     wanted = list(dict.fromkeys(OwnWord(word.lower()).word for word in words))
     phones = bundle.alphabet(PHONES)
     known: dict[str, list[Sound]] = {word: [] for word in wanted}
-    for said in read_lexicon(bundle.folder / bundle.lexicon.file, phones):
-        if said.word in known:
-            known[said.word].append(Sound(said.word, tuple([phones.tokens[token] for token in said.token_ids])))
+    lexicon = read_lexicon(bundle.folder / bundle.lexicon.file, phones)
+    for number, word in enumerate(lexicon.words):
+        if word in known:
+            known[word].append(Sound(word, tuple([phones.tokens[token] for token in lexicon[number].token_ids])))
     lacking = [word for word, found in known.items() if not found]
     if lacking and not bundle.lexicon.guesser:
         raise ConfigError(f"the lexicon of {bundle.folder} lacks {lacking}, and the bundle has no model that guesses.")

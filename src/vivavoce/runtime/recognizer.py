@@ -307,7 +307,7 @@ def open_lexicon(bundle: Bundle, words: Collection[str] = (), own: OwnWords | No
     if own is not None:
         said += own.pronunciations(bundle.phones)
         wanted |= own.log_probs.keys()
-    lacking = sorted(wanted - {one.word for one in said}) if wanted else []
+    lacking = sorted(wanted - set(said.words)) if wanted else []
     if lacking and bundle.lexicon.guesser:
         guesser = G2p.load(bundle.folder / bundle.lexicon.guesser)
         for word in lacking:

@@ -99,8 +99,7 @@ class DeviceSpeechBatches:
         _check_features(config)
         self.sampler, self.config, self.padding, self.device = sampler, config, padding, device
         self.augmentation, self.seed, self.views, self.speeds = augmentation, seed, views, tuple(speeds)
-        samples, self._ends = store.all_samples()
-        self._starts = np.concatenate([[0], self._ends[:-1]])
+        samples, self._starts, self._ends = store.all_samples()
         self._samples = torch.tensor(samples, device=device)
         self._tokens = _targets([example.tokens for example in examples], device)
         self._phones = _targets([example.phones for example in examples], device)

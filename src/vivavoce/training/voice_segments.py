@@ -131,7 +131,7 @@ def track_pitches(store: WaveformStore, config: FeatureConfig, numbers: list[int
 
     Tracked once and kept in the folder `cache`, since it takes a minute for an hour of speech.
     """
-    samples, ends = store.all_samples()
+    samples, _, ends = store.all_samples()
     key = hashlib.sha256(f"{config.sample_rate} {config.hop_length} {numbers}".encode())
     key.update(ends.tobytes() + samples[:: max(1, len(samples) // 100_000)].tobytes())
     path = Path(cache) / f"pitch-{key.hexdigest()[:16]}.npz"

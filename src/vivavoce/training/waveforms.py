@@ -1,7 +1,8 @@
 """Decoded once, read many times: the training speech as 16-bit samples in one flat file, mapped into memory.
 
 Opus and MP3 decode at some hundred times real time, training reads at many hundred; so each manifest is decoded before
-the first update. The file is keyed by what went into it, and a changed manifest makes a new one.
+the first update. A recording is decoded once, however many utterances are parts of it: words that were cut out of a
+sentence lie inside the sentence. The file is keyed by what went into it, and a changed manifest makes a new one.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
+from vivavoce.audio import read_waveform
 from vivavoce.data.manifest import Utterance
-from vivavoce.data.recordings import read_utterance
+from vivavoce.data.recordings import span_of
 from vivavoce.errors import AudioError, DataError
 
 Array = np.ndarray
 SCALE = 32767.0
+FORMAT = 2  # of the index; those of 1 had lengths
 
 
 class WaveformStore:
@@ -34,7 +37,7 @@ class WaveformStore:
             DataError: an utterance cannot be decoded; all such are named, at most ten.
         """
         self.sample_rate = sample_rate
-        key = hashlib.sha256(str(sample_rate).encode())
+        key = hashlib.sha256(f"{FORMAT} {sample_rate}".encode())
         for utterance in utterances:
             key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\n".encode())
         stem = Path(folder) / f"waveforms-{key.hexdigest()[:16]}"
@@ -42,55 +45,70 @@ class WaveformStore:
         if not (index.is_file() and samples.is_file()):
             stem.parent.mkdir(parents=True, exist_ok=True)
             # The index comes last and whole: where it stands, the samples are complete.
-            lengths = _decode(utterances, sample_rate, samples)
+            total, spans = _decode(utterances, sample_rate, samples)
             partial = partial_of(index)
-            partial.write_text(json.dumps(lengths))
+            partial.write_text(json.dumps({"samples": total, "spans": spans}))
             partial.replace(index)
-        self._ends = np.cumsum(np.asarray(json.loads(index.read_text()), dtype=np.int64))
-        self._samples = np.memmap(samples, dtype="<i2", mode="r", shape=(int(self._ends[-1]),))
+        known = json.loads(index.read_text())
+        self._starts, self._ends = np.array(known["spans"], np.int64).reshape(-1, 2).T
+        self._samples = np.memmap(samples, dtype="<i2", mode="r", shape=(known["samples"],))
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def __getitem__(self, number: int) -> Array:
         """(N,) float32 samples of one utterance."""
-        start = 0 if number == 0 else int(self._ends[number - 1])
-        return self._samples[start : int(self._ends[number])].astype(np.float32) / SCALE
+        return self._samples[self._starts[number] : self._ends[number]].astype(np.float32) / SCALE
 
-    def all_samples(self) -> tuple[Array, Array]:
-        """All utterances' samples behind one another, (N,) int16 in the file's memory, and where each ends."""
-        return self._samples, self._ends
+    def all_samples(self) -> tuple[Array, Array, Array]:
+        """All samples behind one another, (N,) int16 in the file's memory; where each utterance starts and ends."""
+        return self._samples, self._starts, self._ends
 
     def seconds(self) -> Array:
         """(count,) float64 durations as decoded, which a file's header may state wrongly."""
-        return np.diff(self._ends, prepend=0) / self.sample_rate
+        return (self._ends - self._starts) / self.sample_rate
 
 
-def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> list[int]:
-    """Write all samples behind one another; returns their lengths."""
+def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> tuple[int, list[tuple[int, int]]]:
+    """Write the samples of recordings behind one another; returns how many, and where each utterance lies."""
+    of_file: dict[str, list[int]] = {}
+    for number, utterance in enumerate(utterances):
+        of_file.setdefault(utterance.audio, []).append(number)
+    files = list(of_file.items())
 
-    def read(utterance: Utterance) -> Array | str:
+    def read(file: tuple[str, list[int]]) -> list[tuple[Array, list[tuple[int, int, int]]]] | list[str]:
+        """Stretches of samples, each with the utterances that lie in it: number, start and end there; or faults."""
+        path, numbers = file
+        chosen = [utterances[number] for number in numbers]
         try:
-            waveform = read_utterance(utterance, sample_rate)
+            waveform = (np.clip(read_waveform(path, sample_rate), -1.0, 1.0) * SCALE).round().astype("<i2")
+            spans = [span_of(utterance, len(waveform), sample_rate) for utterance in chosen]
         except AudioError as error:
-            return str(error)
-        return (np.clip(waveform, -1.0, 1.0) * SCALE).round().astype("<i2")
+            return [str(error)]
+        if (0, len(waveform)) in spans:
+            return [(waveform, [(number, *span) for number, span in zip(numbers, spans, strict=True)])]
+        # Of a recording that nobody wants whole, only the parts.
+        return [(waveform[a:b], [(number, 0, b - a)]) for number, (a, b) in zip(numbers, spans, strict=True)]
 
-    lengths, faults = [], []
+    places, faults, total = [(0, 0)] * len(utterances), [], 0
     partial = partial_of(target)
     with ThreadPoolExecutor(os.cpu_count()) as pool, partial.open("wb") as out:
-        for start in range(0, len(utterances), 512):  # bounded, so that memory does not hold the corpus
-            for result in pool.map(read, utterances[start : start + 512]):
-                if isinstance(result, str):
-                    faults.append(result)
-                else:
-                    lengths.append(len(result))
-                    result.tofile(out)
+        for first in range(0, len(files), 512):  # bounded, so that memory does not hold the corpus
+            for found in pool.map(read, files[first : first + 512]):
+                for stretch in found:
+                    if isinstance(stretch, str):
+                        faults.append(stretch)
+                        continue
+                    samples, inside = stretch
+                    for number, start, end in inside:
+                        places[number] = (total + start, total + end)
+                    total += len(samples)
+                    samples.tofile(out)
     if faults:
         partial.unlink()
-        raise DataError(f"{len(faults)} utterances cannot be read; mend or remove them:\n" + "\n".join(faults[:10]))
+        raise DataError(f"{len(faults)} recordings cannot be read; mend or remove them:\n" + "\n".join(faults[:10]))
     partial.replace(target)
-    return lengths
+    return total, places
 
 
 def partial_of(target: Path) -> Path:
