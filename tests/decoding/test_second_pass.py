@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,20 +72,25 @@ def reading(words: Sequence[str], log_score: float) -> LexiconHypothesis:
 
 @pytest.mark.parametrize("before", [[], ["a", "cat"], ["then"] * 9])
 @pytest.mark.parametrize("with_model", [True, False])
-def test_a_tree_scores_as_texts_one_by_one(model: NgramModel, before: list[str], with_model: bool) -> None:
-    network = Hashes()
-    second = SecondPass(network, model if with_model else None, FIRST, SECOND)
+@pytest.mark.parametrize("unknown", [0.0, -5.0])
+def test_a_tree_scores_as_texts_one_by_one(
+    model: NgramModel, before: list[str], with_model: bool, unknown: float
+) -> None:
+    network, first = Hashes(), replace(FIRST, unknown=unknown)
+    second = SecondPass(network, model if with_model else None, first, SECOND)
     state = model.start()
     for word in before:
         state = model.step(state, model.word_id(word))[1]
     said = [*texts(30), ["the", "hen"], ["the", "hen", "a"], []]
-    for text, change in zip(said, second.look(said, state, before).changes(SECOND, FIRST), strict=True):
+    for text, change in zip(said, second.look(said, state, before).changes(SECOND, first), strict=True):
         expected, at = 0.0, state
         for word, units in zip(text, network.spell(text, before), strict=True):
             expected += SECOND.word - FIRST.word
             if with_model:
                 ngram, at = model.step(at, model.word_id(word))
                 ngram = max(ngram, -16.0)
+                if word not in model:  # one of the unknown words: so the first pass took it
+                    ngram += unknown / first.model
                 mixed = math.log(0.4 * math.exp(ngram) + 0.6 * math.exp(units))
                 expected += SECOND.model * mixed - FIRST.model * ngram
             else:

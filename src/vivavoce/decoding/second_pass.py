@@ -24,6 +24,7 @@ import numpy as np
 
 from vivavoce.decoding.lexicon_search import LexiconHypothesis
 from vivavoce.decoding.ngram import NgramModel, State
+from vivavoce.decoding.ngram_tables import UNK
 from vivavoce.decoding.word_scorer import LEAST_UNKNOWN, Weights
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.text.subwords import Subwords
@@ -138,6 +139,8 @@ class SecondPass:
         """`model` and the weights `first` are those of the first pass; `own` are words whose likelihoods a user gave,
         which are left as they are."""
         self.network, self.model, self.first, self.weights, self.own = network, model, first, weights, own
+        # `<unk>` is all unknown words together; what the first pass added for one of them makes its probability of it.
+        self._share_of_unknown = first.unknown / first.model if first.model and math.isfinite(first.unknown) else 0.0
 
     def rescore(
         self,
@@ -179,8 +182,9 @@ class SecondPass:
             return Look(trie, units, None, own)
         ngrams, states = [], [state]
         for parent, word in trie.nodes:
-            log_prob, following = self.model.step(states[parent], self.model.word_id(word))
-            ngrams.append(max(log_prob, LEAST_UNKNOWN))
+            number = self.model.word_id(word)
+            log_prob, following = self.model.step(states[parent], number)
+            ngrams.append(max(log_prob, LEAST_UNKNOWN) + (self._share_of_unknown if number == UNK else 0.0))
             states.append(following)
         return Look(trie, units, np.array(ngrams), own)
 
@@ -290,7 +294,7 @@ def perplexities(
     Raises:
         DataError: there is no word.
     """
-    both = SecondPass(network, model, Weights(), SecondWeights(share))
+    both = SecondPass(network, model, Weights(unknown=0.0), SecondWeights(share))
     known: list[bool] = []
     logs: list[Array] = []
     for text in texts:
