@@ -12,7 +12,7 @@ import pytest
 from vivavoce.decoding.hotwords import Hotwords
 from vivavoce.decoding.lexicon_scorer import LexiconScorer, members
 from vivavoce.decoding.lexicon_search import LexiconSearch, lexicon_search, likeliest
-from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
+from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation, Pronunciations
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
 from vivavoce.decoding.ngram_training import estimate
@@ -245,6 +245,26 @@ def test_tree_holds_every_prefix() -> None:
 
     walk(0, ())
     assert [int(tree.root_children[token]) for token in range(5)] == list(range(1, 6))
+
+
+def test_pronunciations_in_columns_are_the_same() -> None:
+    said = [*SAID, Pronunciation("b", (2,), -0.5), Pronunciation("b", (2,), -0.1), Pronunciation("cab", (2,), -0.2)]
+    columns = Pronunciations.of(said)
+    assert list(columns) == said
+    assert len(columns) == len(said)
+    assert [columns[n] for n in (0, 2, -1)] == [said[n] for n in (0, 2, -1)]
+    assert columns[1:5:2] == said[1:5:2]
+    assert list(columns + SAID) == [*said, *SAID]
+    with pytest.raises(IndexError):
+        columns[len(said)]
+    trees = [LexiconTree(one, 4) for one in (said, columns)]
+    for name in ("tokens", "parents", "first_entry", "entry_counts", "entry_words", "entry_log_probs"):
+        np.testing.assert_array_equal(*[getattr(tree, name) for tree in trees])
+    # A word that is given three times at one node is one entry, at its best; others come behind it in their order.
+    tree = trees[0]
+    node = int(tree.root_children[2])
+    entries = range(tree.first_entry[node], tree.first_entry[node] + tree.entry_counts[node])
+    assert [(tree.words[tree.entry_words[e]], tree.entry_log_probs[e]) for e in entries] == [("b", 0.0), ("cab", -0.2)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.hotwords import Hotwords
 from vivavoce.decoding.lexicon_file import read_lexicon, write_lexicon
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, SpokenWord, lexicon_search
-from vivavoce.decoding.lexicon_tree import LexiconTree
+from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.own_words import OwnWord, OwnWords
 from vivavoce.decoding.word_scorer import Weights
@@ -239,6 +240,9 @@ def test_without_a_lexicon(tiny_bundle: Path, own_copy: Path, tmp_path: Path) ->
         (b"", "holds no word"),
         (b"the DH AH\nof AH QQ\n", "line 2: 'QQ' is none of the recogniser's phones"),
         (b"the\n", "line 1: the has no phones"),
+        (b"\n the DH AH \r\n\n\tof\n", "line 4: of has no phones"),
+        (b"\n the DH AH \r\n\n of\tQ V\n", "line 4: 'Q' is none of"),
+        (gzip.compress(b"the DH AH\n" * 99)[:-30], "cannot be read as text"),
         (b"\xff\xfe", "cannot be read as text"),
     ],
 )
@@ -251,9 +255,31 @@ def test_lexicons_that_are_none(tiny_bundle: Path, tmp_path: Path, content: byte
         read_lexicon(tmp_path / "none.txt.gz", phones)
 
 
+def test_lexicons_are_read_as_they_would_be_line_by_line(tiny_bundle: Path, tmp_path: Path) -> None:
+    phones = load_bundle(tiny_bundle).alphabet("phone_log_probs")
+    rng = np.random.default_rng(1)
+    expected, lines = [], []
+    for _ in range(500):
+        word = "".join(rng.choice(list("abé'"), rng.integers(1, 4)))
+        ids = rng.integers(1, len(phones), rng.integers(1, 6)).tolist()
+        costs = -0.3 * sum(one.word == word for one in expected)
+        expected.append(Pronunciation(word, tuple(ids), costs))
+        blanks = [str(rng.choice([" ", "  ", "\t"])) for _ in ids]
+        symbols = "".join(blank + phones.tokens[number] for blank, number in zip(blanks, ids, strict=True))
+        lines += [
+            str(rng.choice(["", " "])) + word + symbols + str(rng.choice(["", " ", "\r"])),
+            *[""] * int(rng.integers(0, 2)),
+        ]
+    (tmp_path / "many.txt").write_bytes("\n".join(lines).encode())
+    found = read_lexicon(tmp_path / "many.txt", phones)
+    assert len(found) == len(expected)
+    assert [(one.word, one.token_ids) for one in found] == [(one.word, one.token_ids) for one in expected]
+    np.testing.assert_allclose(found.log_probs, [one.log_prob for one in expected])
+
+
 def test_variants_cost_a_little(tiny_bundle: Path, tmp_path: Path) -> None:
     phones = load_bundle(tiny_bundle).alphabet("phone_log_probs")
-    for name in ("a.txt", "a.txt.gz"):
+    for name in ("a.txt", "a.txt.gz", "a.txt.xz"):
         assert write_lexicon(tmp_path / name, {"the": [["DH", "AH"], ["DH", "IY"]], "a": [["AH"]]}) == 3
         said = read_lexicon(tmp_path / name, phones)
         assert [(one.word, len(one.token_ids), one.log_prob) for one in said] == [
