@@ -1,19 +1,25 @@
-"""`viva label` and `viva cut`: manifests that training reads."""
+"""`viva label`, `viva cut` and `viva splice`: manifests that training reads."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 
 from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
+from vivavoce.metrics.error_rate import error_rate
 from vivavoce.runtime.recognizer import Recognizer
 
 Babble = Callable[..., np.ndarray]
 Viva = Callable[..., Any]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def listed(folder: Path, babble: Babble, bundle: Path) -> list[Utterance]:
@@ -69,3 +75,31 @@ def test_copies_are_listed(viva: Viva, tmp_path: Path, babble: Babble, tiny_bund
     done = viva(*options, "--kbps", "low")
     assert done.code == 2
     assert "--kbps low" in done.err
+
+
+def test_sentences_are_spliced(viva: Viva, tmp_path: Path) -> None:
+    """The package's own recogniser on the recordings beside it: as if one person had said them all."""
+    rows = [json.loads(line) for line in (EXAMPLES / "expected.jsonl").read_text().splitlines()]
+    utterances = []
+    for row in rows:
+        path = EXAMPLES / Path(row["audio"]).name
+        utterances.append(Utterance(path.stem, str(path), row["text"], soundfile.info(path).duration, speaker="one"))
+    write_manifest(tmp_path / "all.jsonl", utterances)
+    options = ("splice", tmp_path / "all.jsonl", "-o", tmp_path / "new.jsonl", "--audio", tmp_path / "new")
+    done = viva(*options, "--longest", 5, "--times", 2)
+    assert done.code == 0, done.err
+    found = read_manifest(tmp_path / "new.jsonl")
+    assert f"{len(found)} sentences" in done.err
+    said = {word for u in utterances for word in u.text.split()}
+    assert {word for u in found for word in u.text.split()} <= said
+    assert not {u.text for u in found} & {u.text for u in utterances}
+    for one in found:
+        assert soundfile.info(one.audio).duration == pytest.approx(one.duration_seconds, abs=1e-3)
+        assert 3.0 <= one.duration_seconds <= 5.0
+    heard = [Recognizer().transcribe(one.audio).text for one in found]
+    assert error_rate([one.text for one in found], heard).rate < 0.5
+    write_manifest(tmp_path / "none.jsonl", [replace(utterances[0], text="zebra zebra zebra")])  # nobody said that
+    done = viva("splice", tmp_path / "none.jsonl", "-o", tmp_path / "x.jsonl", "--audio", tmp_path / "x")
+    assert done.code == 2
+    assert "too little speech" in done.err
+    assert not (tmp_path / "x.jsonl").exists()

@@ -145,7 +145,7 @@ def splice(
         if words.get(one.id):
             of_speaker.setdefault((str(one.extra.get("corpus", "")), one.speaker or one.id), []).append(one)
     for (corpus, speaker), chosen in of_speaker.items():
-        name = f"{corpus}-{speaker}"
+        name = f"{corpus}-{speaker}".strip("-")
         random = np.random.default_rng([seed, *hashlib.sha256(name.encode()).digest()])
         waveforms = [read_utterance(one, SAMPLE_RATE) for one in chosen]
         count = 0
