@@ -86,11 +86,11 @@ def test_attach(viva: Viva, tiny_bundle: Path, dictionaries: tuple[Path, Path], 
     # Of a model that knows one word of three, the other two share what it gives to unknown ones.
     (tmp_path / "text.txt").write_text("the the\nthe\n")
     viva("lm", "train", tmp_path / "text.txt", "-o", tmp_path / "the.lm", "--order", 2)
-    viva("lm", "attach", tmp_path / "the.lm", folder)
-    viva("lexicon", "attach", tmp_path / "words.txt", folder)
-    spec = load_bundle(folder).lexicon
-    assert spec is not None
-    assert spec.weights.unknown == -math.log(2)
+    for command in (("lm", "attach", tmp_path / "the.lm"), ("lexicon", "attach", tmp_path / "words.txt")):
+        assert viva(*command, folder).code == 0
+        spec = load_bundle(folder).lexicon
+        assert spec is not None
+        assert spec.weights.unknown == -math.log(2)
     done = viva("lexicon", "attach", tmp_path / "words.txt", folder, "--tune", tmp_path / "m.jsonl")
     assert done.out.count("unknown=-0.693") == done.out.count("Weights(")
 

@@ -113,9 +113,10 @@ def attach(
     """Put a lexicon into a recogniser's bundle, so that it finds words by their sounds."""
     from vivavoce.cli.evaluate import choose
     from vivavoce.decoding.lexicon_file import read_lexicon
+    from vivavoce.decoding.lexicon_scorer import share_of_unknown
     from vivavoce.decoding.lexicon_tree import LexiconTree
     from vivavoce.decoding.word_scorer import Weights
-    from vivavoce.evaluation.word_weights import share_of_unknown, tune_lexicon_weights
+    from vivavoce.evaluation.word_weights import tune_lexicon_weights
     from vivavoce.runtime.bundle import PHONES, attach_lexicon, load_bundle
     from vivavoce.runtime.recognizer import Recognizer, open_language_model
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -28,6 +28,15 @@ Array = np.ndarray
 
 Context = tuple[State, HotState | None]
 """What is known of the words before: by the language model, and of hotwords under way."""
+
+
+def share_of_unknown(words: Iterable[str], model: NgramModel | None) -> float:
+    """What each of a lexicon's words that a model does not know has of `<unk>`, if all have as much: its logarithm.
+
+    0 where the model knows all of them.
+    """
+    unknown = sum(word not in model for word in set(words)) if model is not None else 0
+    return -math.log(unknown) if unknown else 0.0
 
 
 class LexiconScorer:

@@ -6,13 +6,13 @@ folder). The encoder runs once; each pair of weights then costs a search alone.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vivavoce.data.manifest import Utterance
+from vivavoce.decoding.lexicon_scorer import share_of_unknown
 from vivavoce.decoding.lexicon_search import LexiconScorer, lexicon_search
 from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel
@@ -91,15 +91,6 @@ def tune_lexicon_weights(
     steps = {name: step for name, step in STEPS.items() if name != "unknown"}
     start = Weights(model=LEXICON_MODEL, word=LEXICON_WORD, unknown=share_of_unknown(tree.words, model))
     return _walk(start, steps, lambda weights: error_rate(references, read(weights)).rate, said)
-
-
-def share_of_unknown(words: Iterable[str], model: NgramModel | None) -> float:
-    """What each of a lexicon's words that a model does not know has of `<unk>`, if all have as much: its logarithm.
-
-    0 where the model knows all of them.
-    """
-    unknown = sum(word not in model for word in set(words)) if model is not None else 0
-    return -math.log(unknown) if unknown else 0.0
 
 
 def references_of(utterances: Sequence[Utterance]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.lexicon_file import read_lexicon
+from vivavoce.decoding.lexicon_scorer import share_of_unknown
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.second_pass import SecondWeights
 from vivavoce.decoding.word_scorer import Weights
@@ -234,14 +235,18 @@ def load_bundle(folder: str | Path | None = None) -> Bundle:
 def attach_language_model(folder: str | Path, model: str | Path, weights: Weights) -> None:
     """Copy a language model into a bundle, in place of one that it may have.
 
+    Of a lexicon that is there already, the words that the model does not know share its `<unk>` from now on.
+
     Raises:
         ModelError: the folder is no bundle.
         DataError, ModelError: the file is no language model.
     """
     folder, model = Path(folder), Path(model)
-    load_bundle(folder)
-    NgramModel.load(model)
+    bundle, opened = load_bundle(folder), NgramModel.load(model)
     facts = read_facts(folder)
+    if bundle.lexicon is not None:
+        words = read_lexicon(folder / bundle.lexicon.file, bundle.alphabet(PHONES)).words
+        facts["lexicon"]["weights"]["unknown"] = share_of_unknown(words, opened)
     target = folder / f"words{''.join(model.suffixes[-2:] if model.suffix == '.gz' else model.suffixes[-1:])}"
     facts["language_model"] = {**_put(model, target), "weights": asdict(weights)}
     write_facts(folder, facts)
