@@ -121,12 +121,13 @@ def attach(
     from vivavoce.runtime.recognizer import Recognizer, open_language_model
 
     opened = load_bundle(bundle)
-    said = read_lexicon(lexicon, opened.alphabet(PHONES))
+    phones = opened.alphabet(PHONES)
+    said = read_lexicon(lexicon, phones)
     model = open_language_model(opened)
     weights = Weights(model=model_weight, word=word_bonus, unknown=share_of_unknown(said.words, model))
     if tune:
         recognizer = Recognizer(bundle, decoder="greedy")
-        tree = LexiconTree(said, len(recognizer.bundle.alphabet(PHONES)))
+        tree = LexiconTree(said, len(phones))
         weights = tune_lexicon_weights(recognizer, choose(tune, limit), tree, model, said=show_tried)[0].weights
     attach_lexicon(bundle, lexicon, weights, guesser)
     print(f"{bundle} now reads with {lexicon.name}, {weights}")

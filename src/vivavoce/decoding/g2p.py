@@ -48,6 +48,11 @@ _CACHE_SIZE = 1 << 15  # some 30 MB when full
 _log_prob = itemgetter(0)
 
 
+def is_spelled(word: str) -> bool:
+    """Whether it is a word of a-z and apostrophes, and not of apostrophes alone."""
+    return LETTERS.issuperset(word) and bool(word.strip("'"))
+
+
 class G2p:
     """Grapheme to phoneme: a joint n-gram model and the beam search over its units."""
 

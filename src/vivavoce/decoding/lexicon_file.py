@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vivavoce.decoding.g2p import LETTERS, G2p
+from vivavoce.decoding.g2p import G2p, is_spelled
 from vivavoce.decoding.lexicon_tree import Pronunciations
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_tables import MARKS
@@ -77,7 +77,7 @@ def wanted_words(paths: Iterable[str | Path], dictionaries: Iterable[Pronouncing
     Raises:
         DataError, ModelError: a file cannot be read.
     """
-    wanted = {word for said in dictionaries for word in said if LETTERS.issuperset(word) and word.strip("'")}
+    wanted = {word for said in dictionaries for word in said if is_spelled(word)}
     for path in map(Path, paths):
         if path.name.endswith((".lm", ".arpa", ".arpa.gz")):
             wanted.update(set(NgramModel.load(path).vocabulary) - set(MARKS))
@@ -107,6 +107,9 @@ def write_lexicon(path: str | Path, pronunciations: Mapping[str, Iterable[Iterab
     lines = [f"{word} {' '.join(phones)}" for word, variants in pronunciations.items() for phones in variants]
     content = ("\n".join(lines) + "\n").encode()
     path = Path(path)
-    packed = {".gz": lambda: gzip.compress(content, mtime=0), ".xz": lambda: lzma.compress(content, preset=9)}
-    path.write_bytes(packed.get(path.suffix, lambda: content)())  # no time stamp: the same words give the same bytes
+    if path.suffix == ".gz":
+        content = gzip.compress(content, mtime=0)  # no time stamp: the same words give the same bytes
+    elif path.suffix == ".xz":
+        content = lzma.compress(content, preset=9)
+    path.write_bytes(content)
     return len(lines)

@@ -105,7 +105,7 @@ class LexiconTree:
         if not pronunciations:
             raise TextError("a lexicon needs at least one pronunciation; none was given.")
         said = Pronunciations.of(pronunciations)
-        numbers = dict(zip(dict.fromkeys(said.words), range(len(said)), strict=False))
+        numbers = {word: number for number, word in enumerate(dict.fromkeys(said.words))}
         self.words = tuple(numbers)
         lengths = said.lengths
         padded = np.full((len(said), int(lengths.max())), -1, np.int64)

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.decoding.g2p import LETTERS
+from vivavoce.decoding.g2p import is_spelled
 from vivavoce.decoding.lexicon_tree import Pronunciation
 from vivavoce.errors import TextError
 from vivavoce.text.alphabet import Alphabet
@@ -54,7 +54,7 @@ class OwnWord:
         Raises:
             TextError: a word with other letters or none, or a likelihood that is not between 0 and 1.
         """
-        if not LETTERS.issuperset(self.word) or not self.word.strip("'"):
+        if not is_spelled(self.word):
             spelled = normalize_for_training(self.word)
             remedy = f"write {spelled!r}" if spelled else "spell it as it sounds"
             raise TextError(f"{self.where}{self.word!r} is no word of a-z and apostrophes; {remedy}.")

@@ -17,8 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from vivavoce.audio import write_waveform
 from vivavoce.data.manifest import Utterance
 from vivavoce.data.recordings import read_utterance
 from vivavoce.decoding.alignment_words import AlignedWord
@@ -136,7 +136,7 @@ def splice(
         times: how often each utterance is cut, each time elsewhere: about so many times as much speech comes out.
 
     Raises:
-        AudioError: a recording cannot be read.
+        AudioError: a recording cannot be read, or a new one not written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ def splice(
             for group in _grouped([pieces[n] for n in random.permutation(len(pieces))], splices, random):
                 waveform = join([waveforms[piece.utterance][piece.start : piece.end] for piece in group])
                 path = folder / f"{hashlib.sha256(f'{seed} {name} {count}'.encode()).hexdigest()[:20]}.flac"
-                soundfile.write(path, waveform, SAMPLE_RATE, subtype="PCM_16")
+                write_waveform(path, waveform.clip(-1.0, 1.0), SAMPLE_RATE)  # decoders go beyond
                 first = chosen[group[0].utterance]
                 known = {key: first.extra[key] for key in ("corpus", "part", "licence", "subset") if key in first.extra}
                 yield Utterance(

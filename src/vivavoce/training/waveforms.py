@@ -76,15 +76,15 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
         of_file.setdefault(utterance.audio, []).append(number)
     files = list(of_file.items())
 
-    def read(file: tuple[str, list[int]]) -> list[tuple[Array, list[tuple[int, int, int]]]] | list[str]:
-        """Stretches of samples, each with the utterances that lie in it: number, start and end there; or faults."""
+    def read(file: tuple[str, list[int]]) -> list[tuple[Array, list[tuple[int, int, int]]]] | str:
+        """Stretches of samples, each with the utterances that lie in it: number, start and end there; or a fault."""
         path, numbers = file
         chosen = [utterances[number] for number in numbers]
         try:
             waveform = (np.clip(read_waveform(path, sample_rate), -1.0, 1.0) * SCALE).round().astype("<i2")
             spans = [span_of(utterance, len(waveform), sample_rate) for utterance in chosen]
         except AudioError as error:
-            return [str(error)]
+            return str(error)
         if (0, len(waveform)) in spans:
             return [(waveform, [(number, *span) for number, span in zip(numbers, spans, strict=True)])]
         # Of a recording that nobody wants whole, only the parts.
@@ -95,11 +95,10 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
     with ThreadPoolExecutor(os.cpu_count()) as pool, partial.open("wb") as out:
         for first in range(0, len(files), 512):  # bounded, so that memory does not hold the corpus
             for found in pool.map(read, files[first : first + 512]):
-                for stretch in found:
-                    if isinstance(stretch, str):
-                        faults.append(stretch)
-                        continue
-                    samples, inside = stretch
+                if isinstance(found, str):
+                    faults.append(found)
+                    continue
+                for samples, inside in found:
                     for number, start, end in inside:
                         places[number] = (total + start, total + end)
                     total += len(samples)
