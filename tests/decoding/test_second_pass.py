@@ -113,7 +113,7 @@ def test_readings_are_ordered_anew(model: NgramModel) -> None:
     changes = second.look([[w.word for w in one.words] for one in kept], model.start()).changes(SECOND, FIRST)
     expected = sorted([one.log_score + more for one, more in zip(kept, changes, strict=True)], reverse=True)
     assert [one.log_score for one in found] == pytest.approx(expected)
-    assert len(second.rescore([reading(["a"], 0.0), reading(["at"], -4.5), reading(["he"], -5.5)], model.start())) == 2
+    assert len(second.rescore([reading(["a"], 0.0), reading(["at"], -7.5), reading(["he"], -8.5)], model.start())) == 2
 
 
 def test_equal_weights_change_nothing(model: NgramModel) -> None:

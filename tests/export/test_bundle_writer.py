@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig
 from vivavoce.errors import ConfigError, ModelError
 from vivavoce.export import bundle_writer
-from vivavoce.export.bundle_writer import BundleSettings, write_bundle
+from vivavoce.export.bundle_writer import BundleSettings, load_model, write_bundle
 from vivavoce.export.parity import Parity
-from vivavoce.models.conformer_ctc import ConformerCTC
+from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
 from vivavoce.runtime.bundle import load_bundle
+from vivavoce.training.run_folder import RunFolder, pack
 
 Babble = Callable[..., np.ndarray]
 
@@ -113,6 +115,23 @@ def test_impossible_settings() -> None:
         BundleSettings(precision="int4")
     with pytest.raises(ConfigError, match="chunk_frames is 0"):
         BundleSettings(chunk_frames=0)
+
+
+@torch.inference_mode()
+def test_a_temperature_divides_the_logits_of_the_phones_alone(tmp_path: Path) -> None:
+    dims = ConformerDims(n_features=12, width=32, layers=2, heads=2, feed_forward=48, phone_layer=1, final_phones=True)
+    model = ConformerCTC(dims).eval()
+    path = RunFolder(tmp_path).save_checkpoint(1, pack("average", model.state_dict()), {})
+    cooled = load_model(path, dims, temperature=1.6)
+    x, lengths = torch.randn(1, 160, 12), torch.tensor([20])
+    before, after = model(x, lengths, 4), cooled(x, lengths, 4)
+    torch.testing.assert_close(after.phone_log_probs, (before.phone_log_probs / 1.6).log_softmax(-1))
+    assert torch.equal(after.log_probs, before.log_probs)
+    for wrong in (0.0, -1.0, float("nan")):
+        with pytest.raises(ConfigError, match="temperature is"):
+            load_model(path, dims, temperature=wrong)
+    with pytest.raises(ConfigError, match=r"1 without dims\.final_phones"):
+        load_model(path, replace(dims, final_phones=False), temperature=1.6)
 
 
 def test_a_new_export_keeps_the_card_and_the_language_model(

@@ -26,6 +26,9 @@ def export(
     max_wer_increase: Annotated[
         float, typer.Option(help="Refuse when int8 raises the word error rate by more points than this.")
     ] = 0.3,
+    temperature: Annotated[
+        float, typer.Option(help="Divide the logits of the phones by this; above 1 for a network of few hours.")
+    ] = 1.0,
     limit: Annotated[int, typer.Option(min=0, help="Measure on this many utterances of each manifest; 0 for all.")] = 0,
 ) -> None:
     """Export a trained model: ONNX, int8 weights, parity with PyTorch, word error rates; refused when they differ."""
@@ -50,7 +53,8 @@ def export(
         tail_frames=tail_frames,
         max_wer_increase=max_wer_increase,
     )
-    model = load_model(checkpoint, dims)
-    facts = write_bundle(model, features, out, settings, tests, facts_of_run(config, checkpoint))
+    model = load_model(checkpoint, dims, temperature=temperature)
+    training = {**facts_of_run(config, checkpoint), "temperature": temperature}
+    facts = write_bundle(model, features, out, settings, tests, training)
     print(f"wrote {out}", file=sys.stderr)
     typer.echo(json.dumps({"parity": facts["parity"], "model": facts["model"]}, indent=2))

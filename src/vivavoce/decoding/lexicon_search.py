@@ -26,8 +26,8 @@ from vivavoce.errors import ConfigError
 Array = np.ndarray
 
 BEAM_SIZE = 200
-TOKEN_FLOOR = 3e-3
-BEAM_FLOOR = 1e-6
+TOKEN_FLOOR = 3e-4
+BEAM_FLOOR = 1e-7
 BLANK_CEILING = 0.9
 
 

@@ -32,7 +32,7 @@ from vivavoce.text.subwords import Subwords
 Array = np.ndarray
 
 REMEMBERED_WORDS = 40
-MOST_READINGS, FARTHEST = 12, 5.0  # so many, and so many nats behind the first pass's best, are looked at
+MOST_READINGS, FARTHEST = 30, 8.0  # so many, and so many nats behind the first pass's best, are looked at
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ are those of the product and not of the training script.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig
@@ -58,18 +61,33 @@ class BundleSettings:
             raise ConfigError(f"chunk_frames is {self.chunk_frames}; expected 1 or more.")
 
 
-def load_model(checkpoint: str | Path, dims: ConformerDims, averaged: bool = True) -> ConformerCTC:
+def load_model(
+    checkpoint: str | Path, dims: ConformerDims, averaged: bool = True, temperature: float = 1.0
+) -> ConformerCTC:
     """The model of a checkpoint, with its averaged weights unless told otherwise.
+
+    Args:
+        checkpoint, dims: the file, and what its weights are of.
+        averaged: whether its averaged weights are wanted, or the last ones.
+        temperature: divides the logits of the last block's phones. Above 1 a network that knows its training speech by
+            heart is less sure of itself where it hears other (temperature scaling, Guo et al. 2017).
 
     Raises:
         ModelError: the weights do not fit the dims.
+        ConfigError: a temperature that is none, or has no phones of the last block to act on.
     """
+    if not 0.0 < temperature < math.inf or (temperature != 1.0 and not dims.final_phones):
+        raise ConfigError(f"temperature is {temperature}; expected a number above 0, and 1 without dims.final_phones.")
     tensors, _ = load_checkpoint(checkpoint)
     model = ConformerCTC(dims).eval()
     try:
         model.load_state_dict(unpack("average" if averaged else "model", tensors))
     except RuntimeError as error:
         raise ModelError(f"{checkpoint} does not fit {dims}: {str(error).splitlines()[-1].strip()}") from None
+    if dims.final_phones:
+        with torch.no_grad():
+            model.final_phone_out.weight.div_(temperature)
+            model.final_phone_out.bias.div_(temperature)
     return model
 
 

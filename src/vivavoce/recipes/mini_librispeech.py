@@ -80,7 +80,7 @@ class Config:
     `corpus` is the folder that holds the two parts in LibriSpeech's layout; parts that are not there are fetched into
     it from `archives` (about 1.6 GB in all). A corpus of one's own in that layout does as well. `text` is what the
     language model learns from, beside the training transcripts. One utterance in `held_out_step` is kept from all
-    training, to tune by.
+    training, to tune by. `temperature` divides the phones' logits in the bundle: a network of so few hours is too sure.
     """
 
     corpus: str = "LibriSpeech"
@@ -93,7 +93,8 @@ class Config:
     held_out_step: int = 25
     lm_order: int = 4
     max_words: int = 60000
-    max_ngrams: int = 3_300_000
+    max_ngrams: int = 6_000_000
+    temperature: float = 1.2
     training: asr_small.Config = field(default_factory=network)
 
 
@@ -225,8 +226,9 @@ def _export(run: Path, held_out: Sequence[Utterance], bundle: Path, config: Conf
     dims, features, tail_frames = asr_small.model_settings(settings)
     checkpoint = sorted((run / "checkpoints").glob("step-*.safetensors"))[-1]
     named = BundleSettings(name="mini-librispeech", tail_frames=tail_frames, max_wer_increase=3.0)
-    facts = asr_small.facts_of_run(settings, checkpoint)
-    write_bundle(load_model(checkpoint, dims), features, bundle, named, held_out, facts)
+    facts = {**asr_small.facts_of_run(settings, checkpoint), "temperature": config.temperature}
+    model = load_model(checkpoint, dims, temperature=config.temperature)
+    write_bundle(model, features, bundle, named, held_out, facts)
 
 
 def _attach(bundle: Path, words: Path, lexicon: Path, guesser: Path, held_out: Sequence[Utterance]) -> None:
