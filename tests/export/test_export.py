@@ -24,7 +24,6 @@ DIMS = ConformerDims(layers=2, width=64, heads=2, feed_forward=128, left_frames=
 OTHERS = {
     "": DIMS,
     "leaning on the stream's mean": replace(DIMS, mean_prior=5),
-    "convolutions look ahead": replace(DIMS, ahead_frames=3),
     "phones in context": replace(DIMS, final_phones=True, contexts=90),
     "time delays alone": replace(DIMS, layers=3, time_delay=(1, 2, 3), bottleneck=40),
     "time delays below": replace(DIMS, layers=3, time_delay=(1, 3), bottleneck=40),

@@ -20,11 +20,7 @@ from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.training.phone_contexts import PhoneContexts
 
 
-@pytest.fixture(
-    scope="module",
-    params=[{}, {"time_delay": (1, 2)}, {"ahead_frames": 3}],
-    ids=["", "time delays below", "convolutions look ahead"],
-)
+@pytest.fixture(scope="module", params=[(), (1, 2)], ids=["", "time delays below"])
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, torch.Tensor], Path]:
@@ -32,7 +28,7 @@ def exported(
     torch.manual_seed(6)
     dims = ConformerDims(
         width=32, layers=3, heads=2, feed_forward=64, phone_layer=1, final_phones=True, mean_prior=4,
-        bottleneck=40, **request.param,
+        time_delay=request.param, bottleneck=40,
     )  # fmt: skip
     model = ConformerCTC(dims).eval()
     with torch.no_grad():
@@ -85,22 +81,17 @@ def test_training_starts_from_the_default_recogniser(babble: Callable[..., np.nd
         np.testing.assert_allclose(ours[:96], theirs[:96], atol=1e-3)
 
 
-@pytest.mark.parametrize("added", [{"mean_prior": 25}, {"ahead_frames": 5}])
-def test_what_a_network_lacked_begins_as_nothing(added: dict[str, int]) -> None:
+def test_leaning_on_the_mean_begins_as_nothing() -> None:
     torch.manual_seed(0)
     plain = ConformerCTC(
         replace(DIMS, width=32, layers=1, heads=2, feed_forward=64, phone_layer=1, mean_prior=0)
     ).eval()
-    more = ConformerCTC(replace(plain.dims, **added)).eval()
+    leaning = ConformerCTC(replace(plain.dims, mean_prior=25)).eval()
+    load_known(leaning, plain.state_dict())
     log_mel = torch.randn(1, 64, 80)
-
-    def read(net: ConformerCTC) -> torch.Tensor:
-        with torch.inference_mode():
-            return net(log_mel, torch.tensor([16]), 4).log_probs
-
-    assert (read(more) - read(plain)).abs().max() > 0.01
-    load_known(more, plain.state_dict())
-    torch.testing.assert_close(read(more), read(plain))
+    with torch.inference_mode():
+        ours, theirs = (net(log_mel, torch.tensor([16]), 4) for net in (leaning, plain))
+    torch.testing.assert_close(ours.log_probs, theirs.log_probs)
 
 
 def in_context(sequence: list[int]) -> ConformerCTC:

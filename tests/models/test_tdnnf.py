@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vivavoce.models.conformer_ctc import ConformerBlock, ConformerCTC, ConformerDims, ctc_loss, frames_ahead
+from vivavoce.models.conformer_ctc import ConformerBlock, ConformerCTC, ConformerDims, chunk_mask, ctc_loss
 from vivavoce.models.tdnnf import BYPASS, TdnnfBlock, make_semi_orthogonal
 
 DIMS = ConformerDims(
@@ -40,8 +40,8 @@ def test_a_layer_is_its_formula(stride: int) -> None:
     block = TdnnfBlock(6, 3, stride, nn.Identity())
     n, remembered, chunk, lengths = 7, 4, 4, torch.tensor([7, 5])
     x, past, memory = torch.randn(2, n, 6), torch.randn(2, 3, 6), torch.randn(2, remembered, 12)
-    ahead = frames_ahead(n, lengths, chunk)
-    y, memory_after, past_after = block(x, memory, past, torch.empty(0), ahead, torch.empty(0))
+    mask = chunk_mask(n, remembered, torch.tensor([4, 4]), lengths, chunk, remembered)
+    y, memory_after, past_after = block(x, memory, past, mask, torch.empty(0))
     assert torch.equal(memory_after, memory)
     inputs = torch.cat([past, x], 1)
     assert torch.equal(past_after, inputs[:, -3:])

@@ -44,9 +44,8 @@ def load_known(model: ConformerCTC, weights: Mapping[str, Tensor]) -> None:
     """Load weights; of the outputs that not every network has, those that are on both sides.
 
     A final phone output begins anew; one of phones in context begins with what a plain one learned, each phone's share
-    spread over its classes. What leans on a stream's mean begins with taking nothing away, and what convolutions see
-    ahead with counting for nothing, so that the rest hears what it is used to; and neither can be left behind, for the
-    rest would hear what it never heard.
+    spread over its classes. What leans on a stream's mean begins with taking nothing away, so that the rest hears what
+    it is used to; and cannot be left behind, for the rest would hear what it never heard.
 
     Raises:
         RuntimeError: as `load_state_dict`; or phones in context are of other transcripts, and the weights, a graph's,
@@ -56,7 +55,6 @@ def load_known(model: ConformerCTC, weights: Mapping[str, Tensor]) -> None:
     of_contexts = ("phone_of", "context_table")
     fresh = {name: value for name, value in own.items() if name.startswith(("final_phone_", *of_contexts))}
     fresh |= {name: torch.zeros_like(value) for name, value in own.items() if name.startswith("adapt.")}
-    fresh |= {name: torch.zeros_like(value) for name, value in own.items() if name.endswith(".convolution.ahead")}
     optional = ("final_phone_", *of_contexts)
     known = {name: value for name, value in weights.items() if name in own or not name.startswith(optional)}
     if "phone_of" in own and "final_phone_out.weight" in known:

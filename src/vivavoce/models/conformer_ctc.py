@@ -6,9 +6,9 @@ audio, text or decoding.
 
 Why it looks like this:
 
-- Every part sees the past, and attention, and with `ahead_frames` the convolution, besides sees the rest of its own
-  chunk. So a file run in one call and the same file run chunk by chunk with carried state give the same numbers, and
-  the chunk (the look-ahead) is an input, not a model.
+- Every part sees the past, and attention besides sees the rest of its own chunk. So a file run in one call and the same
+  file run chunk by chunk with carried state give the same numbers, and the chunk (the look-ahead) is an input, not a
+  model.
 - Frames inside are 80 ms apart by default, which makes training on two CPU cores possible; but CTC over characters
   needs about 25 frames a second, so each encoder frame answers for two output frames. `strides` and
   `outputs_per_frame` make other choices.
@@ -18,7 +18,7 @@ Why it looks like this:
   same frames and no more.
 
 Sources: Conformer (arXiv:2005.08100), rotary positions (arXiv:2104.09864), chunked masks with dynamic sizes
-(arXiv:2012.05481), a convolution that sees no further ahead than its chunk (arXiv:2304.09325).
+(arXiv:2012.05481).
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class ConformerDims:
 
     `strides` are those of the front end's layers, and their product is the subsampling; each encoder frame answers for
     `outputs_per_frame` output frames. `left_frames` is the attention's memory in encoder frames, `convolution_frames`
-    the past that the depthwise convolution sees, `ahead_frames` how far it sees ahead within the chunk, `phone_layer`
-    the number of blocks below the phone output that is fed back. With `final_phones` the phones that are given out are
-    read behind all blocks, by a third output; with `contexts` above 0 that one has so many classes of phones in
-    context, whose sums are given out. With `mean_prior` above 0 features lean on the running mean of their stream
-    (`Adaptation`), before which that of the training speech counts as so many encoder frames.
+    the past that the depthwise convolution sees, `phone_layer` the number of blocks below the phone output that is fed
+    back. With `final_phones` the phones that are given out are read behind all blocks, by a third output; with
+    `contexts` above 0 that one has so many classes of phones in context, whose sums are given out. With `mean_prior`
+    above 0 features lean on the running mean of their stream (`Adaptation`), before which that of the training speech
+    counts as so many encoder frames.
 
     `layers` counts all blocks. The first of them are factorised time-delay layers, as many as `time_delay` has strides
     (in encoder frames, up to `convolution_frames`), each with a `bottleneck` so wide; the rest are conformer blocks.
@@ -60,7 +60,6 @@ class ConformerDims:
     feed_forward: int = 1024
     left_frames: int = 64
     convolution_frames: int = 8
-    ahead_frames: int = 0
     vocabulary: int = 29
     phones: int = 40
     phone_layer: int = 4
@@ -147,24 +146,19 @@ class FrontEnd(nn.Module):
         return self.norm(x)
 
 
-class ChunkedConvolution(nn.Module):
-    """Gated pointwise, depthwise over the past `convolution_frames` and `ahead_frames` of the chunk, pointwise."""
+class CausalConvolution(nn.Module):
+    """Gated pointwise, depthwise over the past `convolution_frames`, pointwise."""
 
     def __init__(self, dims: ConformerDims) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dims.width)
         self.gate = nn.Linear(dims.width, 2 * dims.width)
         self.depthwise = nn.Conv1d(dims.width, dims.width, dims.convolution_frames + 1, groups=dims.width)
-        self.ahead: nn.Parameter | None = None  # (D, 1, A), apart: how many of them count changes from frame to frame
-        if dims.ahead_frames:
-            bound = (dims.convolution_frames + 1) ** -0.5  # as the past's begin
-            self.ahead = nn.Parameter(torch.empty(dims.width, 1, dims.ahead_frames).uniform_(-bound, bound))
         self.inner_norm = nn.LayerNorm(dims.width)
         self.out = nn.Linear(dims.width, dims.width)
 
-    def forward(self, x: Tensor, past: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (B, n, D), past: (B, K, D), ahead: (B, n) frames that may be seen behind each -> (B, n, D) and the next
-        past."""
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (B, n, D), past: (B, K, D) -> (B, n, D) and the next past."""
         x = torch.cat([past.to(x.dtype), F.glu(self.gate(self.norm(x)), dim=-1)], dim=1)  # (B, K+n, D)
         # Written as a sum of shifted products: the compiler makes one pass of it, three times faster in training on a
         # CPU than the grouped convolution, whose gradient is slow there. The exporter turns it into a Conv.
@@ -176,22 +170,7 @@ class ChunkedConvolution(nn.Module):
             y = self.depthwise.bias.expand(x.shape[0], n, -1)
             for k in range(taps.shape[1]):
                 y = y + x[:, k : k + n] * taps[:, k]
-        if self.ahead is not None:
-            y = y + self._see_ahead(F.pad(x[:, past.shape[1] :], (0, 0, 0, self.ahead.shape[2])), ahead)
         return self.out(F.silu(self.inner_norm(y))), x[:, n:]
-
-    def _see_ahead(self, x: Tensor, ahead: Tensor) -> Tensor:
-        """x: (B, n + A, D), its last A frames padding -> (B, n, D), what those behind each frame bring."""
-        assert self.ahead is not None
-        n, far = ahead.shape[1], self.ahead.shape[2]
-        shifted = [x[:, k : k + n] for k in range(1, far + 1)]
-        if torch.onnx.is_in_onnx_export():  # the weights as a whole, under their name
-            there = ahead[..., None] >= torch.arange(1, far + 1)  # (B, n, A)
-            return (torch.stack(shifted, -1).unsqueeze(3) * self.ahead * there[:, :, None, None]).sum((3, 4))
-        y = torch.zeros_like(shifted[0])
-        for k, frames in enumerate(shifted):
-            y = y + (frames * self.ahead[:, 0, k]).masked_fill((ahead <= k)[..., None], 0.0)
-        return y
 
 
 class ChunkedAttention(nn.Module):
@@ -284,7 +263,7 @@ class ConformerBlock(nn.Module):
 
     def __init__(self, dims: ConformerDims) -> None:
         super().__init__()
-        self.convolution = ChunkedConvolution(dims)
+        self.convolution = CausalConvolution(dims)
         self.attention = ChunkedAttention(dims)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(dims.width),
@@ -295,9 +274,9 @@ class ConformerBlock(nn.Module):
         self.dropout = UtteranceDropout(dims.dropout)
 
     def forward(
-        self, x: Tensor, attention_past: Tensor, convolution_past: Tensor, mask: Tensor, ahead: Tensor, rotary: Tensor
+        self, x: Tensor, attention_past: Tensor, convolution_past: Tensor, mask: Tensor, rotary: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        y, convolution_past = self.convolution(x, convolution_past, ahead)
+        y, convolution_past = self.convolution(x, convolution_past)
         x = x + self.dropout(y)
         y, attention_past = self.attention(x, attention_past, mask, rotary)
         x = x + self.dropout(y)
@@ -392,7 +371,6 @@ class ConformerCTC(nn.Module):
         n = x.shape[1]
         remembered = 0 if state is None else d.left_frames
         mask = chunk_mask(n, remembered, seen, lengths, chunk_frames, d.left_frames)
-        ahead = frames_ahead(n, lengths, chunk_frames)
         rotary = rotary_table(-remembered, n + remembered, d.width // d.heads, x.device)
         attention_next, convolution_next = [], []
         middle = x
@@ -402,7 +380,7 @@ class ConformerCTC(nn.Module):
                 convolution_past = x.new_zeros(batch, d.convolution_frames, d.width)
             else:
                 attention_past, convolution_past = state.attention[number], state.convolution[number]
-            x, attention_past, convolution_past = block(x, attention_past, convolution_past, mask, ahead, rotary)
+            x, attention_past, convolution_past = block(x, attention_past, convolution_past, mask, rotary)
             attention_next.append(attention_past)
             convolution_next.append(convolution_past)
             if number + 1 == d.phone_layer:
@@ -436,13 +414,6 @@ def chunk_mask(
     near = (key >= start - left_frames) & (key < start + chunk_frames)
     real = (key >= -seen.unsqueeze(1)) & (key < lengths.unsqueeze(1))  # (B, remembered+n)
     return ((near.unsqueeze(0) & real.unsqueeze(1)) | (key == query).unsqueeze(0)).unsqueeze(1)
-
-
-def frames_ahead(n: int, lengths: Tensor, chunk_frames: Tensor | int) -> Tensor:
-    """How many real frames of its own chunk stand behind each frame: (B, n) int64."""
-    place = torch.arange(n, device=lengths.device)
-    end = (torch.div(place, chunk_frames, rounding_mode="floor") + 1) * chunk_frames
-    return (torch.minimum(end, lengths[:, None]) - 1 - place).clamp(min=0)
 
 
 def split_frames(logits: Tensor, outputs_per_frame: int) -> Tensor:

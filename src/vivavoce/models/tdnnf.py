@@ -35,16 +35,24 @@ class TdnnfBlock(nn.Module):
         self.dropout = dropout
 
     def forward(
-        self, x: Tensor, attention_past: Tensor, convolution_past: Tensor, mask: Tensor, ahead: Tensor, rotary: Tensor
+        self, x: Tensor, attention_past: Tensor, convolution_past: Tensor, mask: Tensor, rotary: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """x: (B, n, D), convolution_past: (B, K, D) inputs before x, ahead: (B, n) frames that may be seen behind each
+        """x: (B, n, D), convolution_past: (B, K, D) inputs before x, mask: (B, 1, n, L'+n) True where a frame may look
         -> (B, n, D), attention's past as it came, and the next past of x."""
         n, s, kept = x.shape[1], self.stride, convolution_past.shape[1]
         inputs = torch.cat([convolution_past.to(x.dtype), x], dim=1)  # (B, K+n, D)
         z = self.bottleneck(torch.cat([inputs[:, kept - s : kept - s + n], x], dim=-1))
-        following = F.pad(z, (0, 0, 0, s))[:, s:].masked_fill((ahead < s)[..., None], 0.0)
-        y = self.norm(F.relu(self.affine(torch.cat([z, following], dim=-1))))
+        ahead = F.pad(z, (0, 0, 0, s))[:, s:].masked_fill(~looks_ahead(mask, s), 0.0)
+        y = self.norm(F.relu(self.affine(torch.cat([z, ahead], dim=-1))))
         return self.dropout(y) + BYPASS * x, attention_past, inputs[:, n:]
+
+
+def looks_ahead(mask: Tensor, stride: int) -> Tensor:
+    """(B, n, 1) of an attention's mask (B, 1, n, L'+n): whether frame t may look at frame t + stride."""
+    n, columns = mask.shape[2], mask.shape[3]
+    column = torch.arange(n, device=mask.device) + (columns - n + stride)
+    there = mask[:, 0].gather(2, column.clamp(max=columns - 1)[None, :, None].expand(mask.shape[0], -1, -1))
+    return there & (column < columns)[:, None]
 
 
 @torch.no_grad()
