@@ -94,6 +94,7 @@ def test_from_archives_to_a_measured_bundle(
     assert set(facts["training"]["held_out"]) == held_out
     # A word of the text that the dictionary lacks has a guessed pronunciation; and nothing is done twice.
     assert facts["lexicon"]["guesser"]
+    assert facts["training"]["temperature"] == 1.2
     monkeypatch.setattr(asr_small, "main", None)
     monkeypatch.setattr("vivavoce.recipes.mini_librispeech.fetch", None)
     assert main(config) == run
@@ -104,6 +105,8 @@ def test_what_cannot_be_is_refused_at_once(tmp_path: Path) -> None:
         main(Config(run=str(tmp_path / "run")))
     with pytest.raises(ConfigError, match="held_out_step is 1"):
         main(Config(run=str(tmp_path / "run"), text=("a",), held_out_step=1))
+    with pytest.raises(ConfigError, match="temperature is 0"):
+        main(Config(run=str(tmp_path / "run"), text=("a",), temperature=0.0))
     assert not (tmp_path / "run").exists()
 
 

@@ -76,8 +76,7 @@ def load_model(
         ModelError: the weights do not fit the dims.
         ConfigError: a temperature that is none, or has no phones of the last block to act on.
     """
-    if not 0.0 < temperature < math.inf or (temperature != 1.0 and not dims.final_phones):
-        raise ConfigError(f"temperature is {temperature}; expected a number above 0, and 1 without dims.final_phones.")
+    check_temperature(temperature, dims)
     tensors, _ = load_checkpoint(checkpoint)
     model = ConformerCTC(dims).eval()
     try:
@@ -89,6 +88,16 @@ def load_model(
             model.final_phone_out.weight.div_(temperature)
             model.final_phone_out.bias.div_(temperature)
     return model
+
+
+def check_temperature(temperature: float, dims: ConformerDims) -> None:
+    """Refuse what `load_model` would.
+
+    Raises:
+        ConfigError: a temperature that is none, or has no phones of the last block to act on.
+    """
+    if not 0.0 < temperature < math.inf or (temperature != 1.0 and not dims.final_phones):
+        raise ConfigError(f"temperature is {temperature}; expected a number above 0, and 1 without dims.final_phones.")
 
 
 def write_bundle(

@@ -42,7 +42,7 @@ from vivavoce.errors import ConfigError, DataError
 from vivavoce.evaluation.recordings import audio_of
 from vivavoce.evaluation.reports import wer_report
 from vivavoce.evaluation.word_weights import tune_lexicon_weights
-from vivavoce.export.bundle_writer import BundleSettings, load_model, write_bundle
+from vivavoce.export.bundle_writer import BundleSettings, check_temperature, load_model, write_bundle
 from vivavoce.recipes import asr_small, g2p
 from vivavoce.runtime.bundle import PHONES, attach_language_model, attach_lexicon
 from vivavoce.runtime.recognizer import Recognizer
@@ -80,7 +80,8 @@ class Config:
     `corpus` is the folder that holds the two parts in LibriSpeech's layout; parts that are not there are fetched into
     it from `archives` (about 1.6 GB in all). A corpus of one's own in that layout does as well. `text` is what the
     language model learns from, beside the training transcripts. One utterance in `held_out_step` is kept from all
-    training, to tune by. `temperature` divides the phones' logits in the bundle: a network of so few hours is too sure.
+    training, to tune by. Of each order n-grams that occur as often as `lm_prune` says or less are dropped, and of the
+    rest `max_ngrams` stay. `temperature` divides the phones' logits in the bundle: a network of few hours is too sure.
     """
 
     corpus: str = "LibriSpeech"
@@ -92,6 +93,7 @@ class Config:
     run: str = "runs/mini-librispeech"
     held_out_step: int = 25
     lm_order: int = 4
+    lm_prune: tuple[int, ...] = (0, 0, 1)
     max_words: int = 60000
     max_ngrams: int = 6_000_000
     temperature: float = 1.2
@@ -109,6 +111,7 @@ def main(config: Config) -> Path:
         raise ConfigError("no text was given for the language model; use --set text=FILE, with one sentence a line.")
     if config.held_out_step < 2:
         raise ConfigError(f"held_out_step is {config.held_out_step}; expected 2 or more.")
+    check_temperature(config.temperature, config.training.dims)
     run = Path(config.run)
     run.mkdir(parents=True, exist_ok=True)
     listed = {part: run / f"{part}.jsonl" for part in (config.train_part, config.test_part)}
@@ -208,7 +211,7 @@ def _split(listed: Path, train: Path, held_out: Path, config: Config) -> None:
 
 def _train_language_model(config: Config, train: Path, target: Path) -> None:
     text = number_words(read_words([*config.text, str(train)]), None, config.max_words)
-    estimated = estimate(text.vocabulary, count_ngrams(text, config.lm_order))
+    estimated = estimate(text.vocabulary, count_ngrams(text, config.lm_order), config.lm_prune)
     tables = prune_by_entropy(estimated.tables, config.max_ngrams, None, estimated.counts)
     NgramModel.from_tables(tables, 8).save(target, sentences=text.sentences, words=text.words)
 
