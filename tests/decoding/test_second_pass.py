@@ -13,6 +13,7 @@ from vivavoce.decoding import second_pass
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, SpokenWord
 from vivavoce.decoding.ngram import NgramModel
 from vivavoce.decoding.ngram_counts import count_ngrams, number_words
+from vivavoce.decoding.ngram_tables import UNK
 from vivavoce.decoding.ngram_training import estimate
 from vivavoce.decoding.second_pass import SecondPass, SecondWeights, UnitTree, perplexities
 from vivavoce.decoding.word_scorer import Weights
@@ -73,9 +74,16 @@ def reading(words: Sequence[str], log_score: float) -> LexiconHypothesis:
 @pytest.mark.parametrize("before", [[], ["a", "cat"], ["then"] * 9])
 @pytest.mark.parametrize("with_model", [True, False])
 @pytest.mark.parametrize("unknown", [0.0, -5.0])
+@pytest.mark.parametrize("most_units", [1, 7, 256])
 def test_a_tree_scores_as_texts_one_by_one(
-    model: NgramModel, before: list[str], with_model: bool, unknown: float
+    model: NgramModel,
+    before: list[str],
+    with_model: bool,
+    unknown: float,
+    most_units: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(second_pass, "MOST_UNITS", most_units)
     network, first = Hashes(), replace(FIRST, unknown=unknown)
     second = SecondPass(network, model if with_model else None, first, SECOND)
     state = model.start()
@@ -122,12 +130,19 @@ def test_equal_weights_change_nothing(model: NgramModel) -> None:
     assert look.changes(same, FIRST) == pytest.approx([0.0] * 9, abs=1e-12)
 
 
-def test_words_of_the_users_own_are_left_as_they_are(model: NgramModel) -> None:
-    second = SecondPass(Hashes(), model, FIRST, SECOND, own={"o'clock"})
-    look = second.look([["o'clock"], ["a", "o'clock"], ["a"]], model.start())
-    alone, behind, before = look.changes(SECOND, FIRST)
-    assert alone == pytest.approx(SECOND.word - FIRST.word)
-    assert behind - before == pytest.approx(SECOND.word - FIRST.word)
+def test_words_of_the_users_own_count_by_their_likelihoods(model: NgramModel) -> None:
+    """One unknown to the model, one that it takes to be rarer, and one that it does not."""
+    shares = {"o'clock": -3.0, "hen": 5.0, "a": -20.0}
+    second = SecondPass(Hashes(), model, FIRST, SECOND, own=shares)
+    start = model.start()
+    (change,) = second.look([["o'clock", "hen"]], start).changes(SECOND, FIRST)
+    unknown, behind = model.step(start, UNK)
+    first, following = unknown + shares["o'clock"], model.step(behind, UNK)[0] + shares["hen"]
+    assert following > model.step(behind, model.word_id("hen"))[0]
+    expected = (SECOND.model - FIRST.model) * (first + following) + 2 * (SECOND.word - FIRST.word)
+    assert change == pytest.approx(expected)
+    look = second.look([["a"]], start)
+    assert look.units[0] == look.ngrams[0] == pytest.approx(model.step(start, model.word_id("a"))[0])
 
 
 def test_what_is_long_ago_is_forgotten(model: NgramModel) -> None:

@@ -77,6 +77,7 @@ class LexiconScorer:
         self._ids = np.zeros(len(tree.words), np.int64)
         # What words that the model knows as rarer have of `<unk>`, as natural logarithms; -inf for all others.
         self._shares = np.full(len(tree.words), -np.inf)
+        self.own_shares: dict[str, float] = {}  # the same of all words whose own likelihood counts
         scores = self._fixed.copy()
         if model is not None:
             self._ids = np.array([model.word_ids.get(word, UNK) for word in tree.words], np.int64)
@@ -85,10 +86,14 @@ class LexiconScorer:
             fixed = np.where(known, 0.0, w.unknown)
             unknown = max(float(model.trie.log_probs[UNK]), LEAST_UNKNOWN)
             for place, log_prob in self._own(hotwords, own or {}):
+                share = log_prob - unknown
                 if not known[place]:
-                    fixed[place] = w.model * (log_prob - unknown)
+                    fixed[place] = w.model * share
                 elif log_prob > unigrams[place]:
-                    self._shares[place], unigrams[place] = log_prob - unknown, log_prob
+                    self._shares[place], unigrams[place] = share, log_prob
+                else:
+                    continue
+                self.own_shares[tree.words[place]] = share
             self._raises = bool((self._shares > -np.inf).any())
             self._fixed += fixed[tree.entry_words]
             scores = self._fixed + w.model * unigrams[tree.entry_words]

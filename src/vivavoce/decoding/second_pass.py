@@ -15,7 +15,7 @@ Which network predicts units is the caller's affair: anything that maps a tree t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -33,6 +33,8 @@ Array = np.ndarray
 
 REMEMBERED_WORDS = 40
 MOST_READINGS, FARTHEST = 30, 8.0  # so many, and so many nats behind the first pass's best, are looked at
+
+MOST_UNITS = 256  # of texts are foreseen in one call: attention's time and memory grow with their square
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,25 @@ class UnitTree:
             places[node] = places[parent] + 1
         return places
 
+    def parts(self, most: int) -> Iterator[UnitTree]:
+        """Trees that ask for `most` units at a time, in order, and hold what stands before these."""
+        if len(self.units) - self.asked <= most:
+            yield self
+            return
+        parents = self.parents.tolist()
+        for first in range(self.asked, len(self.units), most):
+            asked = range(first, min(first + most, len(self.units)))
+            before: set[int] = set()
+            for node in asked:
+                above = parents[node]
+                while above not in before and 0 <= above < first:
+                    before.add(above)
+                    above = parents[above]
+            kept = [*sorted(before), *asked]
+            number = {node: place for place, node in enumerate(kept)}
+            above_kept = [number.get(parents[node], -1) for node in kept]
+            yield UnitTree(self.units[kept], np.array(above_kept, np.int64), len(before))
+
     def ancestors(self, most: int) -> Array:
         """(N, N) bool: whether the column's unit is the row's or one of the `most` - 1 before it in its text."""
         mask = np.zeros((len(self.units), len(self.units)), np.bool_)
@@ -134,11 +155,11 @@ class SecondPass:
         model: NgramModel | None,
         first: Weights,
         weights: SecondWeights,
-        own: Collection[str] = (),
+        own: Mapping[str, float] | None = None,
     ) -> None:
         """`model` and the weights `first` are those of the first pass; `own` are words whose likelihoods a user gave,
-        which are left as they are."""
-        self.network, self.model, self.first, self.weights, self.own = network, model, first, weights, own
+        as logarithms of their shares of `<unk>` (`LexiconScorer.own_shares`): both passes go by these alone."""
+        self.network, self.model, self.first, self.weights, self.own = network, model, first, weights, own or {}
         # `<unk>` is all unknown words together; what the first pass added for one of them makes its probability of it.
         self._share_of_unknown = first.unknown / first.model if first.model and math.isfinite(first.unknown) else 0.0
 
@@ -175,18 +196,26 @@ class SecondPass:
         """What both models say of the words of texts, by which they can be weighed in any way; see `rescore`."""
         trie = WordTrie(texts)
         tree, behind = self._tree(trie, before)
-        logs = self.network(tree).astype(np.float64) if len(trie.nodes) else np.zeros(len(tree.units))
+        logs = np.zeros(len(tree.units))
+        if len(trie.nodes):
+            logs[tree.asked :] = np.concatenate([self.network(part)[part.asked :] for part in tree.parts(MOST_UNITS)])
         units = np.add.reduceat(logs, behind[:-1]) if len(trie.nodes) else np.zeros(0)
-        own = np.array([word in self.own for _, word in trie.nodes], np.bool_)
         if self.model is None:
-            return Look(trie, units, None, own)
-        ngrams, states = [], [state]
+            return Look(trie, units, None)
+        ngrams: list[float] = []
+        states = [state]
         for parent, word in trie.nodes:
             number = self.model.word_id(word)
             log_prob, following = self.model.step(states[parent], number)
-            ngrams.append(max(log_prob, LEAST_UNKNOWN) + (self._share_of_unknown if number == UNK else 0.0))
+            log_prob = max(log_prob, LEAST_UNKNOWN)
+            if word in self.own:
+                given = max(self.model.step(states[parent], UNK)[0], LEAST_UNKNOWN) + self.own[word]
+                units[len(ngrams)] = log_prob = given if number == UNK else max(log_prob, given)
+            elif number == UNK:
+                log_prob += self._share_of_unknown
+            ngrams.append(log_prob)
             states.append(following)
-        return Look(trie, units, np.array(ngrams), own)
+        return Look(trie, units, np.array(ngrams))
 
     def _tree(self, trie: WordTrie, before: Sequence[str]) -> tuple[UnitTree, list[int]]:
         """The units of what was before and of a trie of words; where in them each word's units begin, and the end."""
@@ -237,14 +266,12 @@ class WordTrie:
 
 @dataclass(frozen=True)
 class Look:
-    """What two models say of the words of a trie: of its nodes from 1 on the logarithms of the words' probabilities,
-    and whether what the first pass thought of them is left as it was; and of each text that of its letters, where these
-    were heard."""
+    """What two models say of the words of a trie: of its nodes from 1 on the logarithms of the words' probabilities;
+    and of each text that of its letters, where these were heard."""
 
     trie: WordTrie
     units: Array
     ngrams: Array | None
-    own: Array
     letters: Array | None = None
 
     def changes(self, weights: SecondWeights, first: Weights) -> list[float]:
@@ -252,7 +279,7 @@ class Look:
         added = weights.model * self.log_probs(weights.share)
         if self.ngrams is not None:
             added = added - first.model * self.ngrams
-        added = np.where(self.own, 0.0, added) + (weights.word - first.word)
+        added = added + (weights.word - first.word)
         totals = [0.0]
         for (parent, _), more in zip(self.trie.nodes, added.tolist(), strict=True):
             totals.append(totals[parent] + more)

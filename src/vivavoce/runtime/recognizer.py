@@ -359,11 +359,8 @@ def make_lexicon_passes(
     scorer, spec = make_lexicon_scorer(bundle, tree, hotwords, weights, own), bundle.second_pass
     if spec is None or weights is not None:
         return LexiconPasses(scorer)
-    given = set(own.log_probs) if own is not None else set()
-    if hotwords is not None and scorer.model is not None:
-        given |= {word for word in hotwords.words if word not in scorer.model}
     network = UnitPredictor.open(bundle.folder / spec.file, threads)
-    return LexiconPasses(scorer, SecondPass(network, scorer.model, scorer.weights, spec.weights, given))
+    return LexiconPasses(scorer, SecondPass(network, scorer.model, scorer.weights, spec.weights, scorer.own_shares))
 
 
 def _cut(blocks: Iterator[Array], segment: Segment, sample_rate: int) -> Iterator[Array]:
