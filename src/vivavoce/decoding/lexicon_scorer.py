@@ -47,6 +47,7 @@ class LexiconScorer:
         ahead: (N,) what is foreseen at each node: the best word's score without any context.
         step: (N,) by what factor that changes from a node's parent to the node; 0 where all words are impossible.
         opening: (V+1,) the same by the first token of a word; 0 for tokens that begin none, and for no token, -1.
+        own_shares: of words whose own likelihoods count, the natural logarithms of what they have of `<unk>`.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class LexiconScorer:
         self._ids = np.zeros(len(tree.words), np.int64)
         # What words that the model knows as rarer have of `<unk>`, as natural logarithms; -inf for all others.
         self._shares = np.full(len(tree.words), -np.inf)
-        self.own_shares: dict[str, float] = {}  # the same of all words whose own likelihood counts
+        self.own_shares: dict[str, float] = {}
         scores = self._fixed.copy()
         if model is not None:
             self._ids = np.array([model.word_ids.get(word, UNK) for word in tree.words], np.int64)

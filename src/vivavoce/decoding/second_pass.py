@@ -33,7 +33,6 @@ Array = np.ndarray
 
 REMEMBERED_WORDS = 40
 MOST_READINGS, FARTHEST = 30, 8.0  # so many, and so many nats behind the first pass's best, are looked at
-
 MOST_UNITS = 256  # of texts are foreseen in one call: attention's time and memory grow with their square
 
 
@@ -207,12 +206,13 @@ class SecondPass:
         for parent, word in trie.nodes:
             number = self.model.word_id(word)
             log_prob, following = self.model.step(states[parent], number)
-            log_prob = max(log_prob, LEAST_UNKNOWN)
-            if word in self.own:
-                given = max(self.model.step(states[parent], UNK)[0], LEAST_UNKNOWN) + self.own[word]
-                units[len(ngrams)] = log_prob = given if number == UNK else max(log_prob, given)
-            elif number == UNK:
-                log_prob += self._share_of_unknown
+            log_prob, share = max(log_prob, LEAST_UNKNOWN), self.own.get(word)
+            if number == UNK:
+                log_prob += self._share_of_unknown if share is None else share
+            elif share is not None:
+                log_prob = max(log_prob, max(self.model.step(states[parent], UNK)[0], LEAST_UNKNOWN) + share)
+            if share is not None:
+                units[len(ngrams)] = log_prob
             ngrams.append(log_prob)
             states.append(following)
         return Look(trie, units, np.array(ngrams))
