@@ -14,9 +14,9 @@ one thread. Pruning is each one's default, but for flashlight-text's: it takes 1
 Without a model, vivavoce and pyctcdecode spell freely, and flashlight-text, whose decoder must have a vocabulary, does
 not; so "vocabulary" says what vivavoce does with one.
 
-`--lexicon` compares the search over pronunciations: the bundle's phones, all pronunciations of its lexicon, its
-language model (for flashlight-text as an ARPA file with the same numbers) and its factor. Speed is then in seconds of
-sound a CPU second, and all is in one table.
+`--lexicon` compares the search over pronunciations: the bundle's phones, all pronunciations that its lexicon has of its
+model's words, the model (for flashlight-text as an ARPA file with the same numbers) and its factor. Speed is then in
+seconds of sound a CPU second, and all is in one table.
 
 `--synthetic` makes what a CTC recogniser might see of sentences it never read: spikes of letters among sure blanks,
 some of them lasting, some doubted in favour of letters that sound alike, of nothing, or of an additional letter.
@@ -283,7 +283,9 @@ def lexicon_case(task: Task, options: argparse.Namespace, folder: Path) -> timin
     model = open_language_model(bundle)
     if bundle.lexicon is None or model is None:
         sys.exit(f"{bundle.folder} has no lexicon, or no language model")
-    said, weights = read_lexicon(bundle.folder / bundle.lexicon.file, task.alphabet), bundle.lexicon.weights
+    weights, said = bundle.lexicon.weights, read_lexicon(bundle.folder / bundle.lexicon.file, task.alphabet)
+    # Of a word that the model lacks flashlight-text makes all of `<unk>`, where ours has one share of many.
+    said = tuple([one for one in said if one.word in model])
     scorer = LexiconScorer(LexiconTree(said, len(task.alphabet)), model, weights)
     beams = [int(beam) for beam in options.beams.split(",")]
     reads: dict[str, Read] = {}
