@@ -44,11 +44,44 @@ def test_sure_labels_are_kept(viva: Viva, tmp_path: Path, babble: Babble, tiny_b
     between = np.mean([u.extra["confidence"] for u in found])
     assert viva(*options, "--least", between).code == 0
     assert len(read_manifest(tmp_path / "out.jsonl")) == 1
-    (tmp_path / "out.jsonl").unlink()
+    former = (tmp_path / "out.jsonl").read_bytes()
     done = viva(*options, "--least", 1)
     assert done.code == 2
     assert "--least" in done.err
-    assert not (tmp_path / "out.jsonl").exists()
+    assert (tmp_path / "out.jsonl").read_bytes() == former
+    (tmp_path / "out.jsonl").unlink()
+    assert viva(*options, "--least", 1).code == 2
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_what_was_labelled_before_an_end_is_kept(viva: Viva, tmp_path: Path, babble: Babble, tiny_bundle: Path) -> None:
+    rows = listed(tmp_path, babble, tiny_bundle)
+    write_manifest(tmp_path / "all.jsonl", [*rows, Utterance("gone", str(tmp_path / "gone.wav"), "", 1.0)])
+    write_manifest(tmp_path / "out.jsonl", rows[:1])
+    former = (tmp_path / "out.jsonl").read_bytes()
+    options = ("label", tmp_path / "all.jsonl", "-o", tmp_path / "out.jsonl", "--bundle", tiny_bundle)
+    done = viva(*options, "--least", 0)
+    assert done.code == 2
+    assert "gone.wav" in done.err
+    assert (tmp_path / "out.jsonl").read_bytes() == former
+    assert [one.id for one in read_manifest(tmp_path / "out.jsonl.part")] == ["u0", "u1"]
+
+
+@pytest.mark.parametrize("command", ["label", "cut", "recode", "splice"])
+def test_what_is_read_is_not_written_over(viva: Viva, tmp_path: Path, command: str) -> None:
+    for name in ("a", "b"):
+        write_manifest(tmp_path / f"{name}.jsonl", [Utterance(name, str(tmp_path / "gone.wav"), "text", 1.0)])
+    (tmp_path / "same.jsonl").symlink_to(tmp_path / "b.jsonl")
+    manifests = [tmp_path / f"{name}.jsonl" for name in ("b" if command == "label" else "ab")]
+    audio = ("--audio", tmp_path / "audio") if command in ("recode", "splice") else ()
+    before = (tmp_path / "b.jsonl").read_bytes()
+    for output in (tmp_path / "b.jsonl", tmp_path / "same.jsonl"):
+        done = viva(command, *manifests, "-o", output, *audio)
+        assert done.code == 2
+        assert f"--output {output} is a manifest that is read" in done.err
+        assert (tmp_path / "b.jsonl").read_bytes() == before
+    assert not (tmp_path / "audio").exists()
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_words_are_cut(viva: Viva, tmp_path: Path, babble: Babble, tiny_bundle: Path) -> None:
@@ -59,6 +92,7 @@ def test_words_are_cut(viva: Viva, tmp_path: Path, babble: Babble, tiny_bundle: 
     found = read_manifest(tmp_path / "words.jsonl")
     assert {word.text for word in found} <= {word for u in utterances for word in u.text.split()}
     assert len({word.text for word in found}) == len(found)
+    assert all(word.extra["of"] == [word.id.rpartition("-word")[0]] for word in found)
     done = viva(*options, "--shortest", 5.9, "--longest", 6.0)
     assert done.code == 2
     assert "aligns" in done.err
@@ -71,10 +105,14 @@ def test_copies_are_listed(viva: Viva, tmp_path: Path, babble: Babble, tiny_bund
     assert done.code == 0, done.err
     found = read_manifest(tmp_path / "mp3.jsonl")
     assert [u.id for u in found] == ["u0-mp3", "u1-mp3"]
+    assert [u.extra["of"] for u in found] == [["u0"], ["u1"]]
     assert all(Path(u.audio).is_file() for u in found)
     done = viva(*options, "--kbps", "low")
     assert done.code == 2
     assert "--kbps low" in done.err
+    done = viva(*options, "--kbps", "16,20")
+    assert done.code == 2
+    assert "expected one or more of 8, 16, 24" in done.err
 
 
 def test_sentences_are_spliced(viva: Viva, tmp_path: Path) -> None:
@@ -96,6 +134,8 @@ def test_sentences_are_spliced(viva: Viva, tmp_path: Path) -> None:
     for one in found:
         assert soundfile.info(one.audio).duration == pytest.approx(one.duration_seconds, abs=1e-3)
         assert 3.0 <= one.duration_seconds <= 5.0
+        said_there = {word for u in utterances if u.id in one.extra["of"] for word in u.text.split()}
+        assert set(one.text.split()) <= said_there
     heard = [Recognizer().transcribe(one.audio).text for one in found]
     assert error_rate([one.text for one in found], heard).rate < 0.5
     write_manifest(tmp_path / "none.jsonl", [replace(utterances[0], text="zebra zebra zebra")])  # nobody said that
@@ -103,3 +143,7 @@ def test_sentences_are_spliced(viva: Viva, tmp_path: Path) -> None:
     assert done.code == 2
     assert "too little speech" in done.err
     assert not (tmp_path / "x.jsonl").exists()
+    write_manifest(tmp_path / "twice.jsonl", [utterances[0], replace(utterances[1], id=utterances[0].id)])
+    done = viva("splice", tmp_path / "twice.jsonl", "-o", tmp_path / "x.jsonl", "--audio", tmp_path / "x")
+    assert done.code == 2
+    assert "`id` of its own" in done.err

@@ -121,5 +121,7 @@ def test_weights_and_phrases_that_cannot_be_are_refused() -> None:
     for weight in (0.0, -1.0, float("nan"), 101.0):
         with pytest.raises(TextError, match="weight"):
             Hotwords({"anna": weight})
+    with pytest.raises(TextError, match="a word of over 60 letters; write it as several"):
+        Hotwords({f"anna {'a' * 61}": 1.0})
     with pytest.raises(TextError, match="cannot be written"):
         Hotwords({" ": 1.0})

@@ -135,6 +135,21 @@ def test_histories_that_matter_are_kept_apart(model: NgramModel) -> None:
             assert scores[words] == pytest.approx(math.log(value), abs=1e-9)
 
 
+@pytest.mark.parametrize("weight", [4.0, 16.0, 24.0, 60.0])
+@pytest.mark.parametrize("said", [True, False])
+def test_heavy_hotwords_leave_the_others_their_words(weight: float, said: bool) -> None:
+    """From its first phone on a hotword stands before all else, though not alone: the words beside it are found."""
+    kit = (1, 2, 3, 4, 5, 4, 2, 3, 4, 5)
+    words = [Pronunciation("kit", kit), Pronunciation("cat", (1, 6, 3)), Pronunciation("at", (6, 3))]
+    scorer = LexiconScorer(LexiconTree(words, 7), None, hotwords=Hotwords({"kit": weight}))
+    path = [6, 3, 0, *(kit if said else (1, 6, 3)), 0, 1, 6, 3, 0, 6, 3]
+    log_probs = np.log(np.full((len(path), 7), 1e-3) + (1 - 7e-3) * np.eye(7)[path])
+    found = lexicon_search(log_probs, scorer)[0]
+    assert found.text == f"at {'kit' if said else 'cat'} cat at"
+    if weight < 60:  # of more, every ten sounds are as good as the hotword
+        assert found.log_score == pytest.approx(lexicon_search(log_probs, scorer, **WIDE)[0].log_score, abs=0.01)
+
+
 def test_cuts_leave_no_trace(model: NgramModel) -> None:
     scorer, rng = LexiconScorer(LexiconTree(SAID, 4), model, WEIGHTS), np.random.default_rng(1)
     log_probs = np.concatenate([posteriors(20, 3), np.log([[0.9997, 1e-4, 1e-4, 1e-4]] * 5), posteriors(20, 4)])

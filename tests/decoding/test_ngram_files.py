@@ -90,6 +90,7 @@ def test_a_plain_file(arpa: Callable[[str], Path]) -> None:
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text.replace("\t", "  "),
         lambda text: text.replace("<unk>", "<UNK>"),
+        lambda text: "\ufeff" + text,
         lambda text: "Made by a tool,\nwith remarks.\n\n" + text,
         lambda text: text.replace("ngram 1=4", "ngram 1 = 4"),
         lambda text: text.replace("-1.0\t<unk>", "-1\t<unk>\t0"),
@@ -104,6 +105,19 @@ def test_manners_that_differ_mean_the_same(arpa: Callable[[str], Path], change: 
     for ours, theirs in zip(found.tables, expected.tables, strict=True):
         for name in ("prefixes", "words", "log_probs", "log_backoffs"):
             np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+def test_longer_ngrams_may_hold_unknown_words_in_any_spelling(arpa: Callable[[str], Path]) -> None:
+    text = GOOD.replace("<s> a", "<unk> a")
+    expected = NgramModel.load(arpa(text)).score(["z", "a"])
+    assert NgramModel.load(arpa(text.replace("<unk>", "<UNK>"))).score(["z", "a"]) == expected
+    assert NgramModel.load(arpa(text.replace("<unk> a", "<UNK> a"))).score(["z", "a"]) == expected
+
+
+def test_a_byte_order_mark_is_no_part_of_a_word(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_bytes("\ufeffthe\nof\n".encode())
+    assert read_word_list(tmp_path / "words.txt") == ["the", "of"]
+    assert [*read_words([tmp_path / "words.txt"])] == [["the"], ["of"]]
 
 
 def test_without_unk_unknown_words_are_as_good_as_impossible(arpa: Callable[[str], Path]) -> None:

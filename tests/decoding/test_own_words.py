@@ -53,6 +53,9 @@ def test_a_file(tmp_path: Path) -> None:
     assert {word: round(math.exp(log_prob), 9) for word, log_prob in words.log_probs.items()} == {
         "kubernetes": LIKELIHOOD, "nginx": LIKELIHOOD, "zyzzyva": 0.01, "o'grady": 0.002,
     }  # fmt: skip
+    (tmp_path / "words.txt").write_text("zyzzyva 0.00001 Z IH Z IH V AH\nzyzzyva Z AY Z IH V AH\n")
+    lowered = OwnWords.load(tmp_path / "words.txt").log_probs
+    assert lowered == {"zyzzyva": math.log(1e-5)}  # a line that says nothing of it does not raise it
     assert words.where("zyzzyva") == f"{tmp_path / 'words.txt'}, line 7: "
 
 
@@ -74,6 +77,8 @@ def test_the_same_without_a_file() -> None:
         ("ab 0 AH B", "line 2: ab has the likelihood 0; expected a number between 0 and 1"),
         ("ab 1.5", "line 2: ab has the likelihood 1.5"),
         ("ab nan", "line 2: ab has the likelihood nan"),
+        ("a" * 61, r"line 2: 'a{20}'\.\.\. has 61 letters and 0 phones; a word has up to 60"),
+        ("ab" + " AH" * 61, r"line 2: 'ab'\.\.\. has 2 letters and 61 phones"),
     ],
 )
 def test_lines_that_cannot_be_used(tmp_path: Path, line: str, said: str) -> None:

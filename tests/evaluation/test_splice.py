@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from vivavoce.data.manifest import Utterance
 from vivavoce.decoding.alignment_words import AlignedWord
-from vivavoce.errors import ConfigError
+from vivavoce.errors import ConfigError, DataError
 from vivavoce.evaluation.splice import SAMPLE_RATE, Splices, cut_pieces, cut_places, join, splice
 
 PITCHES = {"one": 300.0, "two": 500.0, "three": 700.0, "four": 900.0}
@@ -90,19 +91,25 @@ def test_joined_parts_fade_into_each_other() -> None:
     assert first.max() == 0.5
 
 
-def test_every_word_of_a_speaker_is_said_again(tmp_path: Path) -> None:
+def spoken(folder: Path) -> tuple[list[Utterance], dict[str, list[AlignedWord]]]:
+    """Thirty sentences of two speakers."""
     utterances, aligned = [], {}
     random = np.random.default_rng(1)
     for number in range(30):
         names = [str(word) for word in random.choice(list(PITCHES), 6)]
         waveform, words = sentence(names, [0.15] * 6)
-        path = tmp_path / f"{number}.wav"
+        path = folder / f"{number}.wav"
         soundfile.write(path, waveform, SAMPLE_RATE)
         speaker = "a" if number % 2 else "b"
         extra = {"corpus": "tones", "part": "train", "licence": "none"}
         text = " ".join(names)
         utterances.append(Utterance(f"u{number}", str(path), text, len(waveform) / 16000, speaker=speaker, extra=extra))
         aligned[f"u{number}"] = words
+    return utterances, aligned
+
+
+def test_every_word_of_a_speaker_is_said_again(tmp_path: Path) -> None:
+    utterances, aligned = spoken(tmp_path)
     aligned.pop("u0")
     found = list(splice(utterances, aligned, tmp_path / "new", Splices(shortest_seconds=2.0, longest_seconds=5.0), 2))
     assert len({one.id for one in found}) == len(found)
@@ -119,6 +126,36 @@ def test_every_word_of_a_speaker_is_said_again(tmp_path: Path) -> None:
         assert all(1.6 * before[word] <= after[word] <= 2 * before[word] for word in PITCHES)
     again = splice(utterances, aligned, tmp_path / "new", Splices(shortest_seconds=2.0, longest_seconds=5.0), 2)
     assert [one.text for one in again] == [one.text for one in found]
+
+
+def test_a_splice_names_what_it_is_made_of(tmp_path: Path) -> None:
+    utterances, aligned = spoken(tmp_path)
+    utterances = [replace(one, extra={"of": [f"long-{one.id}"]}) for one in utterances[:4]]
+    by_id = {one.id: one for one in utterances}
+    for one in splice(utterances, aligned, tmp_path / "new", Splices(most_words=9, longest_seconds=8.0)):
+        made_of = [name for name in one.extra["of"] if name in by_id]  # a piece is a whole sentence here
+        assert Counter(one.text.split()) == Counter(word for name in made_of for word in by_id[name].text.split())
+        assert sorted(one.extra["of"]) == sorted([*made_of, *(f"long-{name}" for name in made_of)])
+
+
+def test_one_folder_holds_the_sentences_of_several_runs(tmp_path: Path) -> None:
+    """Of other lengths, seeds and input: what an earlier manifest lists stays as it was."""
+    utterances, aligned = spoken(tmp_path)
+    short, long = Splices(longest_seconds=4.0), Splices(shortest_seconds=4.0, longest_seconds=8.0)
+    runs = [(utterances, short, 1), (utterances, long, 1), (utterances, short, 2), (utterances[:20], short, 1)]
+    found = [list(splice(rows, aligned, tmp_path / "new", splices, 1, seed)) for rows, splices, seed in runs]
+    assert all(found)
+    for one in [one for new in found for one in new]:
+        waveform, _ = soundfile.read(one.audio, dtype="float32")
+        assert len(waveform) / SAMPLE_RATE == one.duration_seconds
+        assert heard(waveform) == one.text.split()
+
+
+def test_words_of_another_recording_are_not_cut(tmp_path: Path) -> None:
+    utterances, aligned = spoken(tmp_path)
+    with pytest.raises(DataError, match="1 ids belong to more than one utterance, such as 'u0'"):
+        list(splice([*utterances, replace(utterances[1], id="u0")], aligned, tmp_path / "new", Splices()))
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("wrong", [{"most_words": 0}, {"shortest_seconds": 0.0}, {"least_confidence": 1.5}])

@@ -260,6 +260,13 @@ def test_silence_fills_no_memory(scorer: WordScorer) -> None:
     assert len(stream.finish().token_ids) == 0
 
 
+def test_silence_fills_no_memory_of_letters() -> None:
+    stream = LexiconStream(LexiconPasses(LexiconScorer(LexiconTree(SAID, 4)), Speller()), LETTERS, SPOKEN)  # type: ignore[arg-type]
+    for _ in range(20):
+        stream.accept(np.hstack([of_path([0] * 32), np.zeros((32, 5), np.float32)]))
+    assert (stream._count, stream._heard_letters) == (0, [])
+
+
 LETTERS = Alphabet(("<blank>", " ", "a", "b", "c"))
 SPOKEN = Alphabet(("<blank>", "A", "B", "C"), separator=" ")
 SAID = (Pronunciation("ab", (1, 2)), Pronunciation("cab", (3, 1, 2)), Pronunciation("b", (2,)))

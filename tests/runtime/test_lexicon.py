@@ -18,10 +18,13 @@ from vivavoce.data.manifest import Utterance
 from vivavoce.decoding.ctc_greedy import ctc_greedy
 from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.hotwords import Hotwords
-from vivavoce.decoding.lexicon_file import read_lexicon, write_lexicon
+from vivavoce.decoding.lexicon_file import read_lexicon, wanted_words, write_lexicon
+from vivavoce.decoding.lexicon_scorer import share_of_unknown
 from vivavoce.decoding.lexicon_search import LexiconHypothesis, SpokenWord, lexicon_search
 from vivavoce.decoding.lexicon_tree import LexiconTree, Pronunciation
 from vivavoce.decoding.ngram import NgramModel
+from vivavoce.decoding.ngram_counts import count_ngrams, number_words
+from vivavoce.decoding.ngram_training import estimate
 from vivavoce.decoding.own_words import OwnWord, OwnWords
 from vivavoce.decoding.word_scorer import Weights
 from vivavoce.errors import ConfigError, DataError, ModelError, TextError
@@ -185,6 +188,42 @@ def test_hotwords_that_the_lexicon_lacks_are_guessed(own_copy: Path, tmp_path: P
         load_bundle(own_copy)
 
 
+def test_what_is_attached_fits_or_nothing_changes(own_copy: Path, tmp_path: Path) -> None:
+    lexicon = load_bundle(own_copy).lexicon
+    assert lexicon is not None
+    before = (own_copy / "bundle.json").read_bytes()
+    for name, vowel in (("model.g2p", "IH"), ("other.g2p", "QQ")):
+        G2p.train([("zy", ["Z", vowel]), ("yz", [vowel, "Z"])], order=2, min_count=1).save(tmp_path / name)
+    (tmp_path / f"new{Path(lexicon.file).suffix}").write_bytes((own_copy / lexicon.file).read_bytes())
+    new = tmp_path / f"new{Path(lexicon.file).suffix}"
+    (tmp_path / "titles.txt").write_text("mr. M IH S T ER\nHELLO HH AH L OW\n")
+    (tmp_path / "strange.txt").write_text("unheard AH N\nof AH V\n")
+    for file, guesser, fault, said in (
+        (new, tmp_path / "typo.g2p", DataError, r"typo\.g2p"),
+        (new, tmp_path / "other.g2p", ModelError, r"other\.g2p guesses QQ, which the recogniser has no phones for"),
+        (tmp_path / "titles.txt", None, DataError, r"titles\.txt: 2 words, such as 'HELLO', have characters that"),
+    ):
+        with pytest.raises(fault, match=said):
+            attach_lexicon(own_copy, file, WEIGHTS, guesser)
+        assert (own_copy / "bundle.json").read_bytes() == before
+        load_bundle(own_copy)
+    with pytest.raises(DataError, match="the language model knows none of the lexicon's 2 words, such as 'of'"):
+        share_of_unknown(["unheard", "of"], NgramModel.load(own_copy / "words.lm"))
+    attach_lexicon(own_copy, new, WEIGHTS, tmp_path / "model.g2p")
+    attach_lexicon(own_copy, new, WEIGHTS)
+    assert load_bundle(own_copy).lexicon.guesser == "lexicon.g2p"  # type: ignore[union-attr]
+    assert not [*own_copy.glob("*.part")]
+
+
+def test_words_that_can_be_spelled_are_wanted(own_copy: Path, tmp_path: Path) -> None:
+    words = [["mr.", "it's", "zyzzy"], ["zyzzy", "''"]]
+    text = number_words(words)
+    NgramModel.from_tables(estimate(text.vocabulary, count_ngrams(text, 2), [0, 0]).tables).save(tmp_path / "some.lm")
+    assert wanted_words([tmp_path / "some.lm"]) == ["it's", "zyzzy"]
+    (tmp_path / "marked.txt").write_bytes("\ufeffthe DH AH\n".encode())
+    assert read_lexicon(tmp_path / "marked.txt", load_bundle(own_copy).alphabet("phone_log_probs")).words == ("the",)
+
+
 def test_weights_are_tuned(lexicon_bundle: Path, babble: Babble, tmp_path: Path) -> None:
     recognizer = Recognizer(lexicon_bundle)
     bundle = recognizer.bundle
@@ -226,6 +265,8 @@ def test_what_cannot_be_honoured(own_copy: Path, change: Callable[[dict], None],
 def test_without_a_lexicon(tiny_bundle: Path, own_copy: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no lexicon; attach one"):
         Recognizer(tiny_bundle, decoder="lexicon")
+    with pytest.raises(ModelError, match="has no lexicon; put one into it"):
+        open_lexicon(load_bundle(tiny_bundle))
     facts = json.loads((own_copy / "bundle.json").read_text())
     del facts["lexicon"], facts["phones"]
     (own_copy / "bundle.json").write_text(json.dumps(facts))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vivavoce.cli.outputs import need_new_manifest
 from vivavoce.cli.progress import listened
 from vivavoce.cli.recognition import BundleFolder, ProviderName, open_recognizer
 from vivavoce.errors import DataError
@@ -36,6 +37,7 @@ def cut(
     from vivavoce.data.manifest import read_manifest, write_manifest
     from vivavoce.evaluation.labels import Cuts, at_most, cut_words
 
+    need_new_manifest(output, manifests)
     cuts = Cuts(shortest_seconds=shortest, longest_seconds=longest)
     utterances = [utterance for manifest in manifests for utterance in read_manifest(manifest)]
     recognizer = open_recognizer(bundle, "greedy", None, provider)

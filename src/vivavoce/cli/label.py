@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vivavoce.cli.outputs import need_new_manifest
 from vivavoce.cli.progress import listened
 from vivavoce.cli.recognition import BundleFolder, DecoderName, Gate, Jobs, ProviderName, open_recognizer
 from vivavoce.errors import DataError
@@ -45,6 +47,7 @@ def label(
     from vivavoce.data.manifest import read_manifest, write_manifest
     from vivavoce.evaluation.labels import label as labelled
 
+    need_new_manifest(output, [manifest])
     utterances = read_manifest(manifest)
     recognizer = open_recognizer(bundle, decoder, None, provider, gate=gate)
     seconds = sum(utterance.duration_seconds for utterance in utterances)
@@ -57,10 +60,11 @@ def label(
                 kept_seconds += utterance.duration_seconds
                 yield found[0]
 
-    count = write_manifest(output, kept())
-    if not count:
-        output.unlink()
+    found = kept()
+    first = next(found, None)  # before anything is written: a former output stays where there is no new one
+    if first is None:
         raise DataError(f"of no utterance is the recogniser {least} sure; try a lower --least, or a better recogniser.")
+    count = write_manifest(output, chain([first], found))
     print(
         f"{output}: {count} of {len(utterances)} utterances, {kept_seconds / 3600:.2f} of {seconds / 3600:.2f} h",
         file=sys.stderr,

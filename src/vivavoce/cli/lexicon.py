@@ -117,12 +117,15 @@ def attach(
     from vivavoce.decoding.lexicon_tree import LexiconTree
     from vivavoce.decoding.word_scorer import Weights
     from vivavoce.evaluation.word_weights import tune_lexicon_weights
-    from vivavoce.runtime.bundle import PHONES, attach_lexicon, load_bundle
+    from vivavoce.runtime.bundle import PHONES, attach_lexicon, check_guesser, check_words, load_bundle
     from vivavoce.runtime.recognizer import Recognizer, open_language_model
 
     opened = load_bundle(bundle)
     phones = opened.alphabet(PHONES)
     said = read_lexicon(lexicon, phones)
+    check_words(lexicon, said.words, opened)
+    if guesser is not None:
+        check_guesser(guesser, phones)
     model = open_language_model(opened)
     weights = Weights(model=model_weight, word=word_bonus, unknown=share_of_unknown(said.words, model))
     if tune:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vivavoce.cli.outputs import need_new_manifest
 from vivavoce.cli.progress import listened
 from vivavoce.errors import ConfigError
 
@@ -33,6 +34,7 @@ def recode(
     from vivavoce.data.manifest import read_manifest, write_manifest
     from vivavoce.data.recode import recode as recoded
 
+    need_new_manifest(output, manifests)
     try:
         rates = tuple(int(rate) for rate in kbps.split(","))
     except ValueError:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vivavoce.cli.outputs import need_new_manifest
 from vivavoce.cli.progress import listened
 from vivavoce.cli.recognition import BundleFolder, ProviderName, open_recognizer
 from vivavoce.errors import DataError
@@ -36,11 +37,13 @@ def splice(
     """
     from vivavoce.data.manifest import read_manifest, write_manifest
     from vivavoce.evaluation.labels import align_words
-    from vivavoce.evaluation.splice import Splices
+    from vivavoce.evaluation.splice import Splices, need_own_ids
     from vivavoce.evaluation.splice import splice as spliced
 
+    need_new_manifest(output, manifests)
     splices = Splices(longest_seconds=longest, shortest_seconds=min(Splices.shortest_seconds, longest))
     utterances = [utterance for manifest in manifests for utterance in read_manifest(manifest)]
+    need_own_ids(utterances)
     recognizer = open_recognizer(bundle, "greedy", None, provider)
     aligned = listened(utterances, align_words(utterances, recognizer))
     words = {utterance.id: found for utterance, found in aligned if found}

@@ -38,6 +38,9 @@ from vivavoce.text.phonemes import without_stress
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 """What words are made of."""
 
+LONGEST_WORD = 60
+"""Letters. The longest words of any dictionary have 45; a guess takes a millisecond a letter."""
+
 VERSION = 1
 
 Phones = tuple[str, ...]
@@ -54,7 +57,13 @@ def is_spelled(word: str) -> bool:
 
 
 class G2p:
-    """Grapheme to phoneme: a joint n-gram model and the beam search over its units."""
+    """Grapheme to phoneme: a joint n-gram model and the beam search over its units.
+
+    Attributes:
+        letters: that it can spell words of.
+        phones: that it guesses, without stress.
+        order, backwards, beam, width, info: as given.
+    """
 
     def __init__(
         self,
@@ -93,6 +102,7 @@ class G2p:
             self._units.setdefault(unit.letters, []).append(number)
             self._phones[number] = unit.phones
         self.letters = frozenset("".join(self._units))
+        self.phones = frozenset(phone for phones in self._phones.values() for phone in without_stress(phones))
         self._longest = max(map(len, self._units))
         self._cache: dict[tuple[State, str], list[_Partial]] = {}
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from vivavoce.decoding.g2p import LONGEST_WORD
 from vivavoce.errors import TextError
 from vivavoce.text.normalize import normalize_for_training
 
@@ -62,7 +63,8 @@ class Hotwords:
         """Normalise the phrases as transcripts are; of two that become equal, the greater weight counts.
 
         Raises:
-            TextError: a phrase without letters or with letters beyond a-z, or a weight not above 0 and at most 100.
+            TextError: a phrase without letters, with letters beyond a-z or with an endless word, or a weight not above
+                0 and at most 100.
         """
         self.phrases: dict[str, float] = {}
         for phrase, weight in weights.items():
@@ -70,6 +72,10 @@ class Hotwords:
             if not text:
                 raise TextError(
                     f"hotword {phrase!r} cannot be written with a-z and apostrophes; spell it as it sounds."
+                )
+            if max(map(len, text.split(BOUNDARY))) > LONGEST_WORD:
+                raise TextError(
+                    f"hotword {text[:20]!r}... has a word of over {LONGEST_WORD} letters; write it as several."
                 )
             if not 0 < weight <= HIGHEST_WEIGHT:
                 raise TextError(

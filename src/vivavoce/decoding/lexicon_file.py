@@ -1,10 +1,12 @@
-"""Lexicons on disk: a word and its phones a line, as in CMU's dictionary; packed where the name ends in .gz or .xz.
+"""Lexicons on disk: a word and its phones a line, in the recogniser's own phones; packed where the name ends in .gz or
+.xz. A CMU dictionary, with stress, comments and `word(2)`, is made one by `viva lexicon make`.
 
 A word that stands on several lines has several pronunciations, the usual one first; each further one costs a little.
 """
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import lzma
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +18,6 @@ import numpy as np
 from vivavoce.decoding.g2p import G2p, is_spelled
 from vivavoce.decoding.lexicon_tree import Pronunciations
 from vivavoce.decoding.ngram import NgramModel
-from vivavoce.decoding.ngram_tables import MARKS
 from vivavoce.decoding.ngram_text import read_packed, read_words
 from vivavoce.errors import DataError
 from vivavoce.text.alphabet import Alphabet
@@ -36,7 +37,7 @@ def read_lexicon(path: str | Path, phones: Alphabet) -> Pronunciations:
         DataError: it cannot be read, holds no word, or a line has no phones or one outside `phones`.
     """
     path = Path(path)
-    content = read_packed(path)
+    content = read_packed(path).removeprefix(codecs.BOM_UTF8)
     characters = np.frombuffer(content, np.uint8)
     blank = BLANK[characters]
     begins = ~blank & np.append(True, blank[:-1])[: len(blank)]
@@ -72,7 +73,7 @@ def read_lexicon(path: str | Path, phones: Alphabet) -> Pronunciations:
 def wanted_words(paths: Iterable[str | Path], dictionaries: Iterable[PronouncingDictionary] = ()) -> list[str]:
     """The words of language models (.lm, .arpa), of texts and of whole dictionaries, each once, sorted.
 
-    Of a dictionary those of a-z and apostrophes: it has punctuation and names with digits, too.
+    Of models and dictionaries those of a-z and apostrophes: they have punctuation and names with digits, too.
 
     Raises:
         DataError, ModelError: a file cannot be read.
@@ -80,7 +81,7 @@ def wanted_words(paths: Iterable[str | Path], dictionaries: Iterable[Pronouncing
     wanted = {word for said in dictionaries for word in said if is_spelled(word)}
     for path in map(Path, paths):
         if path.name.endswith((".lm", ".arpa", ".arpa.gz")):
-            wanted.update(set(NgramModel.load(path).vocabulary) - set(MARKS))
+            wanted.update(filter(is_spelled, NgramModel.load(path).vocabulary))
         else:
             wanted.update(chain.from_iterable(read_words([path])))
     return sorted(wanted)

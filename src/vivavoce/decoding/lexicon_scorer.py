@@ -21,8 +21,8 @@ from vivavoce.decoding.lexicon_tree import LexiconTree
 from vivavoce.decoding.ngram import NgramModel, State
 from vivavoce.decoding.ngram_tables import UNK
 from vivavoce.decoding.own_words import LIKELIHOOD
-from vivavoce.decoding.word_scorer import LEAST_UNKNOWN, Weights
-from vivavoce.errors import ConfigError
+from vivavoce.decoding.word_scorer import LEAST_UNKNOWN, Weights, log_prob_of_unknown
+from vivavoce.errors import ConfigError, DataError
 
 Array = np.ndarray
 
@@ -34,9 +34,23 @@ def share_of_unknown(words: Iterable[str], model: NgramModel | None) -> float:
     """What each of a lexicon's words that a model does not know has of `<unk>`, if all have as much: its logarithm.
 
     0 where the model knows all of them.
+
+    Raises:
+        DataError: it knows none.
     """
-    unknown = sum(word not in model for word in set(words)) if model is not None else 0
+    words = set(words)
+    unknown = sum(word not in model for word in words) if model is not None else 0
+    if unknown and unknown == len(words):
+        raise DataError(
+            f"the language model knows none of the lexicon's {unknown:,} words, such as {min(words)!r}; write both in "
+            "the same way, in small letters."
+        )
     return -math.log(unknown) if unknown else 0.0
+
+
+FORESEEN_AT_ONCE = 6.0
+"""Of what a hotword will earn so much is foreseen with its first token, as natural logarithm, and more by each token's
+share: all at once, a heavy hotword would leave a search nothing but words that begin as it does."""
 
 
 class LexiconScorer:
@@ -98,12 +112,11 @@ class LexiconScorer:
             self._raises = bool((self._shares > -np.inf).any())
             self._fixed += fixed[tree.entry_words]
             scores = self._fixed + w.model * unigrams[tree.entry_words]
-        if hotwords is not None:
-            hot = {word: self._heat(hotwords.begin(), word)[0] for word in hotwords.words}
-            scores = scores + np.array([hot.get(tree.words[word], 0.0) for word in tree.entry_words.tolist()])
         self._remembers = model is not None and model.order > 1
         self._remembered = self._ids if self._remembers else np.zeros_like(self._ids)
         self.ahead = tree.best_ahead(scores)
+        if hotwords is not None:
+            self._foresee(hotwords, scores)
         self._corrections = self._fixed - self.ahead.repeat(tree.entry_counts)
         possible = self.ahead > -math.inf
         self.step = np.zeros(len(tree))
@@ -117,12 +130,27 @@ class LexiconScorer:
         wanted.update(own)
         return [(place, wanted[word]) for place, word in enumerate(self.tree.words) if word in wanted] if wanted else []
 
+    def _foresee(self, hotwords: Hotwords, scores: Array) -> None:
+        """Raise what is foreseen on the way to each hotword; `scores`, (E,), are the entries' without what it earns."""
+        tree = self.tree
+        earned = {
+            n: self._heat(hotwords.begin(), word)[0] for n, word in enumerate(tree.words) if word in hotwords.words
+        }
+        nodes = np.repeat(np.arange(len(tree)), tree.entry_counts)
+        for entry in np.isin(tree.entry_words, list(earned)).nonzero()[0].tolist():
+            heat, way = earned[int(tree.entry_words[entry])], [int(nodes[entry])]
+            while parent := int(tree.parents[way[-1]]):
+                way.append(parent)
+            for behind, node in enumerate(way):
+                foreseen = max(min(heat, FORESEEN_AT_ONCE), heat * (1 - behind / len(way)))
+                self.ahead[node] = max(self.ahead[node], scores[entry] + foreseen)
+
     def _raise(self, log_probs: Array, words: Array, contexts: Sequence[Context], owners: Array) -> None:
         """Change what the model says of words behind contexts into what a user's likelihoods do, where that is more."""
         assert self.model is not None
         shares = self._shares[words]
         for place in (shares > -np.inf).nonzero()[0].tolist():
-            unknown = max(self.model.step(contexts[owners[place]][0], UNK)[0], LEAST_UNKNOWN)
+            unknown = log_prob_of_unknown(self.model, contexts[owners[place]][0])
             log_probs[place] = max(log_probs[place], unknown + shares[place])
 
     def start(self) -> Context:

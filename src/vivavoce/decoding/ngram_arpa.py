@@ -7,6 +7,7 @@ ones.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import math
 import zlib
@@ -143,7 +144,7 @@ class _Reader:
     def _counts(self) -> list[int]:
         """The header's counts; what stands before it is comment."""
         try:
-            while self._line() != b"\\data\\":
+            while self._line().removeprefix(codecs.BOM_UTF8) != b"\\data\\":
                 pass
         except DataError:
             raise DataError(f"{self.path} has no line \\data\\; expected an ARPA file, plain or gzip.") from None
@@ -253,7 +254,8 @@ class _Reader:
         names = [first, *ends, *(word for word in self.ids if word not in (first, *ends))]
         numbers = {word: number for number, word in enumerate(names)}
         words[0] = np.array([[numbers[word]] for word in self.ids], np.int32)
-        self.ids = numbers
+        # Longer n-grams may spell it either way, as unigrams may.
+        self.ids = numbers | {spelling: numbers[first] for spelling in (b"<UNK>", b"<Unk>") if spelling not in numbers}
         try:
             return tuple(word.decode() for word in names)
         except UnicodeDecodeError as error:

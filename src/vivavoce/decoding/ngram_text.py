@@ -72,7 +72,7 @@ def _lines(path: str | Path) -> Iterator[str]:
     try:
         with (
             sys.stdin.buffer if name == "-" else Path(path).open("rb") as file,
-            io.TextIOWrapper(_unpacked(file), encoding="utf-8") as lines,
+            io.TextIOWrapper(_unpacked(file), encoding="utf-8-sig") as lines,
         ):
             yield from _texts(lines, name) if name.endswith(".jsonl") else lines
     except _FAULTS as error:

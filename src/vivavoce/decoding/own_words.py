@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vivavoce.decoding.g2p import is_spelled
+from vivavoce.decoding.g2p import LONGEST_WORD, is_spelled
 from vivavoce.decoding.lexicon_tree import Pronunciation
 from vivavoce.errors import TextError
 from vivavoce.text.alphabet import Alphabet
@@ -39,26 +39,33 @@ class OwnWord:
     Attributes:
         word: of a-z and apostrophes.
         phones: of one pronunciation, with or without stress digits; none for a word that is to be guessed.
-        likelihood: how often it is expected among all words.
+        likelihood: how often it is expected among all words; None leaves that to the word's other lines, or else it is
+            `LIKELIHOOD`.
         place: where it was written, for messages.
     """
 
     word: str
     phones: tuple[str, ...] = ()
-    likelihood: float = LIKELIHOOD
+    likelihood: float | None = None
     place: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no recogniser could use.
 
         Raises:
-            TextError: a word with other letters or none, or a likelihood that is not between 0 and 1.
+            TextError: a word with other letters or none, or with too many, or of too many phones; or a likelihood that
+                is not between 0 and 1.
         """
         if not is_spelled(self.word):
             spelled = normalize_for_training(self.word)
             remedy = f"write {spelled!r}" if spelled else "spell it as it sounds"
             raise TextError(f"{self.where}{self.word!r} is no word of a-z and apostrophes; {remedy}.")
-        if not 0.0 < self.likelihood < 1.0:
+        if max(len(self.word), len(self.phones)) > LONGEST_WORD:
+            raise TextError(
+                f"{self.where}{self.word[:20]!r}... has {len(self.word)} letters and {len(self.phones)} phones; a word "
+                f"has up to {LONGEST_WORD} of both. Write it as several words."
+            )
+        if self.likelihood is not None and not 0.0 < self.likelihood < 1.0:
             raise TextError(
                 f"{self.where}{self.word} has the likelihood {self.likelihood:g}; expected a number between 0 and 1, "
                 "such as 0.001 for one word in a thousand."
@@ -92,7 +99,9 @@ class OwnWords:
             raise TextError("a list of words holds none; expected one at least.")
         self.log_probs: dict[str, float] = {}
         for line in self.lines:
-            self.log_probs[line.word] = max(math.log(line.likelihood), self.log_probs.get(line.word, -math.inf))
+            if line.likelihood is not None:
+                self.log_probs[line.word] = max(math.log(line.likelihood), self.log_probs.get(line.word, -math.inf))
+        self.log_probs = {line.word: math.log(LIKELIHOOD) for line in self.lines} | self.log_probs
 
     @classmethod
     def load(cls, path: str | Path) -> OwnWords:
@@ -151,9 +160,9 @@ def _parse(row: str, place: str) -> OwnWord | None:
     if not written:
         return None
     word = without_variant(written)
-    likelihood = LIKELIHOOD
-    if symbols and (number := _number(symbols[0])) is not None:
-        likelihood, symbols = number, symbols[1:]
+    likelihood = _number(symbols[0]) if symbols else None
+    if likelihood is not None:
+        symbols = symbols[1:]
     if not symbols and word != written.lower():
         raise TextError(f"{place}: {written} has no phones; expected those of one more pronunciation of {word}.")
     return OwnWord(word, tuple(symbols), likelihood, place)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vivavoce.decoding.g2p import LETTERS
+from vivavoce.decoding.g2p import LETTERS, LONGEST_WORD
 from vivavoce.decoding.homographs import HOMOGRAPHS, reading_of
 from vivavoce.decoding.own_words import OwnWords
 from vivavoce.decoding.voice_lexicon import VoiceLexicon, read_voice_lexicon
@@ -29,9 +29,6 @@ from vivavoce.text.phonemes import VOWELS, without_stress
 from vivavoce.text.voice_tokens import BREAK, MARKS, SPACE, TOKENS
 
 Phones = tuple[str, ...]
-
-LONGEST_WORD = 60
-"""Letters. The longest words of any dictionary have 45; a guess takes a millisecond a letter."""
 
 GUESSES = 12  # how many a built word's pronunciation is looked for among
 TRUSTED = 0.1  # a built word is taken when it is so likely, beside the best guess: see docs/pronunciation.md

@@ -25,7 +25,7 @@ import numpy as np
 from vivavoce.decoding.lexicon_search import LexiconHypothesis
 from vivavoce.decoding.ngram import NgramModel, State
 from vivavoce.decoding.ngram_tables import UNK
-from vivavoce.decoding.word_scorer import LEAST_UNKNOWN, Weights
+from vivavoce.decoding.word_scorer import LEAST_UNKNOWN, Weights, log_prob_of_unknown
 from vivavoce.errors import ConfigError, DataError
 from vivavoce.text.subwords import Subwords
 
@@ -210,7 +210,7 @@ class SecondPass:
             if number == UNK:
                 log_prob += self._share_of_unknown if share is None else share
             elif share is not None:
-                log_prob = max(log_prob, max(self.model.step(states[parent], UNK)[0], LEAST_UNKNOWN) + share)
+                log_prob = max(log_prob, log_prob_of_unknown(self.model, states[parent]) + share)
             if share is not None:
                 units[len(ngrams)] = log_prob
             ngrams.append(log_prob)

@@ -35,6 +35,11 @@ make good; how unwelcome unknown words are is said by `Weights.unknown`."""
 _CACHE_SIZE = 200_000  # contexts, about 100 MB
 
 
+def log_prob_of_unknown(model: NgramModel, state: State) -> float:
+    """What a model says of an unknown word behind a state, and `LEAST_UNKNOWN` at least."""
+    return max(model.step(state, UNK)[0], LEAST_UNKNOWN)
+
+
 @dataclass(frozen=True)
 class Weights:
     """How much each source counts; all but `model` and `end` are natural logarithms.

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from vivavoce.data.manifest import Utterance
+from vivavoce.data.selection import origins
 from vivavoce.decoding.alignment_words import AlignedWord, align_text
 from vivavoce.errors import ConfigError, TextError
 from vivavoce.evaluation.recordings import audio_of
@@ -110,6 +111,7 @@ def _cut(utterance: Utterance, number: int, word: AlignedWord, cuts: Cuts) -> Ut
         text=word.spoken,
         offset_seconds=round(utterance.offset_seconds + start, 3),
         duration_seconds=round(end - start, 3),
+        extra={**utterance.extra, "of": origins(utterance)},
     )
 
 

@@ -11,6 +11,7 @@ of single ones.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,8 +22,9 @@ import numpy as np
 from vivavoce.audio import write_waveform
 from vivavoce.data.manifest import Utterance
 from vivavoce.data.recordings import read_utterance
+from vivavoce.data.selection import origins
 from vivavoce.decoding.alignment_words import AlignedWord
-from vivavoce.errors import ConfigError
+from vivavoce.errors import ConfigError, DataError
 
 Array = np.ndarray
 
@@ -119,6 +121,20 @@ def join(parts: Sequence[Array]) -> Array:
     return joined
 
 
+def need_own_ids(utterances: Sequence[Utterance]) -> None:
+    """Look whether words that are kept by id are the words of one utterance.
+
+    Raises:
+        DataError: two utterances have the same id.
+    """
+    shared = [name for name, count in Counter(utterance.id for utterance in utterances).items() if count > 1]
+    if shared:
+        raise DataError(
+            f"{len(shared)} ids belong to more than one utterance, such as {shared[0]!r}, and the words of one would "
+            "be cut out of another; give every line of the manifests an `id` of its own."
+        )
+
+
 def splice(
     utterances: Sequence[Utterance],
     words: Mapping[str, Sequence[AlignedWord]],
@@ -132,12 +148,14 @@ def splice(
     Args:
         utterances: of one speaker, by `speaker`, are joined; where that is empty, only pieces of one recording.
         words: the aligned words of an utterance, by its id; utterances without any are left out.
-        folder: where the recordings go.
+        folder: where the recordings go, each named by its samples, so that none takes the place of another.
         times: how often each utterance is cut, each time elsewhere: about so many times as much speech comes out.
 
     Raises:
         AudioError: a recording cannot be read, or a new one not written.
+        DataError: two utterances have the same id.
     """
+    need_own_ids(utterances)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     of_speaker: dict[tuple[str, str], list[Utterance]] = {}
@@ -157,9 +175,10 @@ def splice(
             ]
             for group in _grouped([pieces[n] for n in random.permutation(len(pieces))], splices, random):
                 waveform = join([waveforms[piece.utterance][piece.start : piece.end] for piece in group])
-                path = folder / f"{hashlib.sha256(f'{seed} {name} {count}'.encode()).hexdigest()[:20]}.flac"
+                path = folder / f"{hashlib.sha256(waveform.tobytes()).hexdigest()[:20]}.flac"
                 write_waveform(path, waveform.clip(-1.0, 1.0), SAMPLE_RATE)  # decoders go beyond
                 first = chosen[group[0].utterance]
+                of = dict.fromkeys(origin for piece in group for origin in origins(chosen[piece.utterance]))
                 known = {key: first.extra[key] for key in ("corpus", "part", "licence", "subset") if key in first.extra}
                 yield Utterance(
                     f"{name}-splice{count}",
@@ -167,7 +186,7 @@ def splice(
                     " ".join(piece.text for piece in group),
                     len(waveform) / SAMPLE_RATE,
                     speaker=first.speaker,
-                    extra={**known, "spliced": True},
+                    extra={**known, "spliced": True, "of": list(of)},
                 )
                 count += 1
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vivavoce.decoding.g2p import LETTERS, G2p
+from vivavoce.decoding.g2p import G2p, is_spelled
 from vivavoce.decoding.pronouncer import Pronouncer
 from vivavoce.decoding.voice_lexicon import usual_entries, write_voice_lexicon
 from vivavoce.errors import ConfigError, TextError
@@ -124,8 +124,8 @@ def main(config: Config) -> Path:
 
 
 def spelt_words(dictionary: PronouncingDictionary) -> list[str]:
-    """The words of a-z and apostrophes."""
-    return [word for word in dictionary if LETTERS.issuperset(word)]
+    """The words of a-z and apostrophes, but for those of apostrophes alone."""
+    return [word for word in dictionary if is_spelled(word)]
 
 
 def part_of(word: str, parts: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
@@ -22,7 +22,7 @@ from vivavoce.decoding.second_pass import SecondWeights
 from vivavoce.decoding.word_scorer import Weights
 from vivavoce.decoding.words import BOUNDARY
 from vivavoce.dsp.features import FeatureConfig
-from vivavoce.errors import ModelError, VivaError
+from vivavoce.errors import DataError, ModelError, VivaError
 from vivavoce.text.alphabet import Alphabet
 
 FORMAT = "vivavoce-bundle"
@@ -62,11 +62,11 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class LanguageModelSpec:
-    """A language model over words, for the decoder "words".
+    """A language model over words, for the decoders "words" and "lexicon".
 
     Attributes:
         file, sha256: the model (.lm, .arpa or .arpa.gz) and its digest.
-        weights: what it and each word count for, tuned on utterances that are in no test.
+        weights: what it and each word count for in the decoder "words", tuned on utterances that are in no test.
     """
 
     file: str
@@ -257,22 +257,57 @@ def attach_lexicon(
 ) -> None:
     """Copy a lexicon into a bundle, in place of one that it may have, and a model that guesses other words' sounds.
 
+    Without one, the bundle keeps the guesser that it may have.
+
     Raises:
         ModelError: the folder is no bundle, or its model hears no phones.
-        DataError: the file is no lexicon in its phones.
+        DataError: the file is no lexicon in its phones, or has words that it cannot write.
+        DataError, ModelError: the other file is no guesser, or of other phones.
     """
     folder, lexicon = Path(folder), Path(lexicon)
     bundle = load_bundle(folder)
     if bundle.phones is None:
         raise ModelError(f"{folder} has no phones; a lexicon serves recognisers that were trained with them.")
-    read_lexicon(lexicon, bundle.phones)
+    check_words(lexicon, read_lexicon(lexicon, bundle.phones).words, bundle)
+    if guesser is not None:
+        check_guesser(guesser, bundle.phones)
     facts = read_facts(folder)
+    former = facts.get("lexicon", {})
     target = folder / f"lexicon.txt{lexicon.suffix if lexicon.suffix in ('.gz', '.xz') else ''}"
     facts["lexicon"] = {**_put(lexicon, target), "weights": asdict(weights)}
     if guesser is not None:
-        G2p.load(guesser)
         facts["lexicon"]["guesser"] = _put(Path(guesser), folder / "lexicon.g2p")
+    elif "guesser" in former:
+        facts["lexicon"]["guesser"] = former["guesser"]
     write_facts(folder, facts)
+
+
+def check_words(lexicon: Path, words: Iterable[str], bundle: Bundle) -> None:
+    """Refuse a lexicon with words that a recogniser cannot write.
+
+    Raises:
+        DataError: there are some.
+    """
+    letters = set(bundle.tokens.tokens)
+    strange = sorted({word for word in words if not letters.issuperset(word)})
+    if strange:
+        raise DataError(
+            f"{lexicon}: {len(strange):,} words, such as {strange[0]!r}, have characters that {bundle.folder} does not "
+            "write; leave them out, or write them in its letters."
+        )
+
+
+def check_guesser(guesser: str | Path, phones: Alphabet) -> None:
+    """Refuse a model that guesses sounds in other phones.
+
+    Raises:
+        DataError, ModelError: the file is no such model.
+        ModelError: of other phones.
+    """
+    if other := sorted(G2p.load(guesser).phones - set(phones.tokens)):
+        raise ModelError(
+            f"{guesser} guesses {', '.join(other)}, which the recogniser has no phones for; train another."
+        )
 
 
 def attach_second_pass(folder: str | Path, network: str | Path, weights: SecondWeights) -> None:
@@ -295,7 +330,10 @@ def attach_second_pass(folder: str | Path, network: str | Path, weights: SecondW
 def _put(source: Path, target: Path) -> dict[str, str]:
     """Copy a file into a bundle, unless it stands there already; how bundle.json names it."""
     if source.resolve() != target.resolve():
-        shutil.copyfile(source, target)
+        # In one step: a recogniser that is running has the file of before mapped into its memory.
+        partial = target.with_name(f"{target.name}.part")
+        shutil.copyfile(source, partial)
+        partial.replace(target)
     return {"file": target.name, "sha256": digest(target)}
 
 
@@ -313,7 +351,9 @@ def record_accuracy(bundle: Bundle, decoder: str, rows: Sequence[Mapping[str, An
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write a bundle's bundle.json, of any kind."""
-    (folder / "bundle.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial = folder / "bundle.json.part"
+    partial.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / "bundle.json")
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -314,7 +314,8 @@ class LexiconStream(PieceStream):
 
     def _take(self, frames: Array) -> None:
         super()._take(frames[:, : len(self.phones)])
-        self._heard_letters.append(frames[:, len(self.phones) :])
+        if len(frames):  # or silence, which ends no piece, would pile up
+            self._heard_letters.append(frames[:, len(self.phones) :])
 
     def _letters_of(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         return spelling_log_probs(np.concatenate(self._heard_letters), texts, self.letters)

@@ -32,7 +32,7 @@ from vivavoce.decoding.second_pass import SecondPass
 from vivavoce.decoding.word_scorer import Weights, WordScorer
 from vivavoce.dsp.features import FeatureStream
 from vivavoce.dsp.resample import resample
-from vivavoce.errors import AudioError, ConfigError, TextError, VivaError
+from vivavoce.errors import AudioError, ConfigError, ModelError, TextError, VivaError
 from vivavoce.runtime.activity_model import ActivityModel
 from vivavoce.runtime.bundle import CHARACTERS, PHONES, Bundle, load_bundle
 from vivavoce.runtime.decoders import LexiconPasses, Scorer, outputs_for
@@ -47,7 +47,7 @@ from vivavoce.timeline import seconds_to_samples
 Array = NDArray[np.float32]
 File = str | os.PathLike[str] | BinaryIO
 Heard = Callable[[float], None]
-STRETCH_FRAMES = 256  # encoder frames computed in one call for files, about 20 s
+STRETCH_FRAMES = 256  # encoder frames computed in one call for files, 10 s of the default model
 BLOCK_SECONDS = 10.0
 GUESSES = 2  # pronunciations of a word that the lexicon lacks
 
@@ -85,7 +85,7 @@ class Recognizer:
         Args:
             bundle: a loaded bundle, its folder, or None for the one inside the package.
             threads: processor threads for one call of the graph.
-            chunk_frames: look-ahead in encoder frames (80 ms in the default model); None for the bundle's own, at which
+            chunk_frames: look-ahead in encoder frames (40 ms in the default model); None for the bundle's own, at which
                 its accuracy was measured.
             decoder: "greedy"; "beam", a slower search over all spellings; "words", a search over spellings with the
                 bundle's language model and the hotwords; "lexicon", the same over the pronunciations in the bundle's
@@ -290,7 +290,7 @@ def open_language_model(bundle: Bundle) -> NgramModel | None:
 
 
 def open_lexicon(bundle: Bundle, words: Collection[str] = (), own: OwnWords | None = None) -> LexiconTree:
-    """The pronunciations of a bundle's lexicon; there must be one.
+    """The pronunciations of a bundle's lexicon.
 
     Args:
         words: others that are wanted, too: the likeliest two guesses for each, where the bundle can guess.
@@ -298,10 +298,11 @@ def open_lexicon(bundle: Bundle, words: Collection[str] = (), own: OwnWords | No
             neither.
 
     Raises:
+        ModelError: the bundle has no lexicon.
         TextError: one of `own` is written with other phones than the bundle's, or nobody knows how it sounds.
     """
-    assert bundle.lexicon is not None
-    assert bundle.phones is not None
+    if bundle.lexicon is None or bundle.phones is None:
+        raise ModelError(f"{bundle.folder} has no lexicon; put one into it with `viva lexicon attach`.")
     said = read_lexicon(bundle.folder / bundle.lexicon.file, bundle.phones)
     wanted = set(words)
     if own is not None:
@@ -310,11 +311,13 @@ def open_lexicon(bundle: Bundle, words: Collection[str] = (), own: OwnWords | No
     lacking = sorted(wanted - set(said.words)) if wanted else []
     if lacking and bundle.lexicon.guesser:
         guesser = G2p.load(bundle.folder / bundle.lexicon.guesser)
+        guesses: list[Pronunciation] = []
         for word in lacking:
             try:
-                said += guessed_pronunciations(word, guesser, bundle.phones)
+                guesses += guessed_pronunciations(word, guesser, bundle.phones)
             except TextError as error:
                 raise TextError(f"{own.where(word) if own else ''}{error}") from None
+        said += guesses
     elif own is not None and (silent := [word for word in lacking if word in own.log_probs]):
         raise TextError(
             f"{own.where(silent[0])}{silent[0]} has no phones, and {bundle.folder} has no model that guesses them; "

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vivavoce.decoding.pronouncer import LONGEST_WORD, GivenWord, Pronouncer
+from vivavoce.decoding.g2p import LONGEST_WORD
+from vivavoce.decoding.pronouncer import GivenWord, Pronouncer
 from vivavoce.errors import ConfigError, TextError
 from vivavoce.text.sentences import split_sentences
 from vivavoce.text.spoken import spoken_form, unreadable

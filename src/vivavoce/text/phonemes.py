@@ -44,7 +44,7 @@ class PronouncingDictionary:
             raise DataError(f"{path} is not a file; expected a pronouncing dictionary such as cmudict.dict.")
         entries: dict[str, list[list[str]]] = {}
         try:
-            with path.open(encoding="utf-8") as lines:
+            with path.open(encoding="utf-8-sig") as lines:
                 for number, line in enumerate(lines, 1):
                     if line.startswith(";;;"):  # comments of the dictionary's older releases
                         continue
