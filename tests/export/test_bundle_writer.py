@@ -88,6 +88,33 @@ def test_a_graph_that_differs_from_torch_is_refused(
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.parametrize("found", [Parity(float("nan"), 0.0), Parity(0.2, 0.5), Parity(0.2, float("nan"))])
+def test_int8_must_stream_and_be_numbers(
+    model: ConformerCTC, tests: list[Utterance], quick: dict[str, float], tmp_path: Path, found: Parity,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    quick.update(fp32=0.1, int8=0.1)
+    exact = Parity(1e-6, 1e-6)
+    monkeypatch.setattr(bundle_writer, "compare", lambda _, path: exact if path.parent.name == "fp32" else found)
+    with pytest.raises(ModelError, match=r"the int8 graph differs from torch by .*Export in fp32"):
+        write_bundle(model, FeatureConfig(), tmp_path / "bundle", BundleSettings(chunk_frames=4), tests, {})
+    assert not (tmp_path / "bundle").exists()
+    write_bundle(model, FeatureConfig(), tmp_path / "bundle", BundleSettings(precision="fp32"), tests, {})
+
+
+def test_a_bundle_is_written_into_the_working_folder(
+    model: ConformerCTC, tests: list[Utterance], quick: dict[str, float], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    quick.update(fp32=0.1, int8=0.1)
+    (tmp_path / "home" / "place").mkdir(parents=True)
+    for _ in range(2):
+        monkeypatch.chdir(tmp_path / "home" / "place")
+        write_bundle(model, FeatureConfig(), ".", BundleSettings(chunk_frames=4), tests, {})
+        assert load_bundle(tmp_path / "home" / "place").model.precision == "int8"
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["place"]
+
+
 def test_what_is_no_bundle_is_not_replaced(
     model: ConformerCTC, tests: list[Utterance], quick: dict[str, float], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from onnx import numpy_helper
 
 from vivavoce.errors import ModelError
-from vivavoce.export.parity import compare
+from vivavoce.export.parity import _largest, compare
 from vivavoce.export.quantize import quantize_weights
 from vivavoce.export.to_onnx import INPUTS, OUTPUTS, export_onnx
 from vivavoce.models.conformer_ctc import ConformerCTC, ConformerDims
@@ -49,6 +50,27 @@ def test_the_graph_is_torch_and_streams(exported: tuple[ConformerCTC, Path]) -> 
     parity = compare(*exported, chunk_frames=4)
     assert parity.max_error < 1e-4
     assert parity.stream_max_error < 1e-4
+
+
+def test_phones_are_compared_as_well(exported: tuple[ConformerCTC, Path]) -> None:
+    model = copy.deepcopy(exported[0])
+    assert compare(model, exported[1], chunk_frames=4).max_error < 1e-4
+    with torch.no_grad():
+        # Of the last block's phones the characters hear nothing.
+        (model.final_phone_out if model.dims.final_phones else model.phone_out).bias[:3] += 1.0
+    assert compare(model, exported[1], chunk_frames=4).max_error > 0.1
+
+
+def test_a_difference_that_is_no_number_is_not_lost() -> None:
+    zeros, other = np.zeros((2, 8, 3)), np.zeros((2, 8, 3))
+    shares = np.array([1.0, 0.5])
+    other[1, 4:] = np.nan  # behind the end
+    other[0, 2, 1] = -0.5
+    assert _largest([zeros, zeros], [zeros, other], shares) == 0.5
+    for row in (0, 1):
+        broken = other.copy()
+        broken[row, 1, 1] = np.nan
+        assert np.isnan(_largest([zeros, zeros], [broken, other], shares))
 
 
 def test_names_and_dynamic_shapes(exported: tuple[ConformerCTC, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pytest
 import soundfile
 import torch
 
+from vivavoce.augment.noise import is_test_noise
 from vivavoce.cli.settings import apply_settings
+from vivavoce.data.bucketing import BucketSampler
 from vivavoce.data.manifest import Utterance, path_and_times, write_manifest
 from vivavoce.data.selection import hold_out, hold_out_named
 from vivavoce.decoding.g2p import G2p
@@ -25,20 +28,25 @@ from vivavoce.recipes.asr_small import (
     DIMS,
     Config,
     Sounds,
+    batches_here,
+    batches_there,
     check,
     held_out_before,
     load_examples,
     main,
+    noises,
+    split,
     step_function,
 )
 from vivavoce.runtime.bundle import default_bundle
 from vivavoce.text.alphabet import Alphabet
 from vivavoce.text.phonemes import PronouncingDictionary
 from vivavoce.training import distributed
-from vivavoce.training.batches import Example, SpeechBatch, pad_targets
+from vivavoce.training.batches import Example, Padding, SpeechBatch, pad_targets
 from vivavoce.training.consistency import disagreement
 from vivavoce.training.flat_start import alignment_loss, even_alignment, viterbi_alignment
 from vivavoce.training.phone_contexts import PhoneContexts
+from vivavoce.training.waveforms import WaveformStore
 
 
 def test_manifests_may_count_more_than_once() -> None:
@@ -77,8 +85,8 @@ def test_a_bundle_tells_what_it_never_heard(tmp_path: Path) -> None:
 
 
 def test_settings_that_cannot_be_are_named() -> None:
-    check(Config())
-    check(Config(dims=ConformerDims(width=16, time_delay=(1, 8), bottleneck=8), flat_start=2000))
+    check(Config(noise=""))
+    check(Config(noise="", dims=ConformerDims(width=16, time_delay=(1, 8), bottleneck=8), flat_start=2000))
     for settings, fault in {
         "speeds=": r"speeds is \(\); expected",
         "bucket_seconds=": "bucket_seconds is",
@@ -95,9 +103,58 @@ def test_settings_that_cannot_be_are_named() -> None:
         "flat_start=-1": "flat_start is -1; expected 0 to mmi_after=1000",
         "flat_start=1001": "flat_start is 1001; expected 0 to mmi_after=1000",
         "features.n_mels=64": "dims.n_features is 80; expected 64",
+        "features.kind=mfcc": r"features is \('mfcc', .*; expected log_mel, ln, 0, 1 and none as kind, log,",
+        "features.log=db": r"features is \('log_mel', 'db', .*which a bundle can have",
+        "features.range_below_peak=80": "features is .*which a bundle can have",
+        "precision=fp16": "precision is 'fp16'; expected auto, fp32 or bf16",
+        "device=tpu": "device is tpu; expected auto or cpu",
+        "warmup=15000": "warm-up of 15000 and a fall of 8000 updates do not fit into 20000",
+        "decay_share=0": "decay_share is 0.0; expected a share above 0",
+        "vocal_tract=0.7": "vtlp factors are",
+        "noisy_share=3": "step noise has probability",
+        "frequency_bins=-1": "expected counts and widths from 0 on",
     }.items():
         with pytest.raises(ConfigError, match=fault):
-            check(apply_settings(Config(dims=replace(DIMS, time_delay=(1,))), [settings]))
+            check(apply_settings(Config(noise="", dims=replace(DIMS, time_delay=(1,))), [settings]))
+
+
+def test_noises_are_looked_for_where_they_are_wanted(tmp_path: Path) -> None:
+    """Recordings kept for tests are none to train with."""
+    (tmp_path / "readme.txt").write_text("noises")
+    config = Config(noise=str(tmp_path))
+    taken = next(name for name in map(str, range(99)) if is_test_noise(name))
+    free = next(name for name in map(str, range(99)) if not is_test_noise(name))
+    soundfile.write(tmp_path / f"{taken}.wav", 0.1 * np.random.default_rng(0).standard_normal(8000), 16000)
+    for missing in (config, replace(config, noise=str(tmp_path / "nowhere"))):
+        with pytest.raises(ConfigError, match=r"noise is .*; expected a folder of sound files to train with"):
+            check(missing)
+        check(replace(missing, augment=False))
+        check(replace(missing, noisy_share=0.0))
+        check(replace(missing, noise=""))
+    (tmp_path / "deep").mkdir()
+    soundfile.write(tmp_path / "deep" / f"{free}.WAV", 0.1 * np.random.default_rng(0).standard_normal(8000), 16000)
+    check(config)
+    assert noises(config).names == (f"deep/{free}.WAV",)
+
+
+def test_without_a_folder_noise_is_generated(tmp_path: Path) -> None:
+    """On the CPU, and as the device makes it, which is tried here on the CPU."""
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.sin(np.arange(16000) / 3.0), 16000)
+    utterances = [Utterance("a", str(tmp_path / "a.wav"), "a", 1.0)]
+    config = Config(noise="", speeds=(1.0,), vocal_tract=0.0, time_masks=0, frequency_bins=0, cache=str(tmp_path / "c"))
+    store, examples = WaveformStore(utterances, 16000, config.cache), [Example((1,), (1,))]
+
+    def sampler() -> BucketSampler:
+        return BucketSampler([1.0], (2.0,), 4.0)
+
+    padding = Padding(4, 8, math.log(config.features.log_floor))
+    here = batches_here(config, store, examples, sampler(), padding)
+    assert here.chain is not None
+    drawn = [here.chain.draw(np.random.default_rng(seed), 16000, 16000).steps for seed in range(60)]
+    assert {params.source for steps in drawn for name, params in steps if name == "noise"} == {"white", "pink", "brown"}
+    there = batches_there(config, store, examples, sampler(), padding, torch.device("cpu"))
+    assert there._noise is not None
+    assert float(there._noise.square().mean()) == pytest.approx(1.0, rel=0.01)
 
 
 def test_manifests_with_nothing_to_learn_from(tmp_path: Path) -> None:
@@ -105,6 +162,48 @@ def test_manifests_with_nothing_to_learn_from(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.jsonl", [Utterance("a", "a.wav", "", 1.0), Utterance("b", "b.wav", "long", 99.0)])
     with pytest.raises(DataError, match="no utterance of the manifests can be trained on"):
         load_examples(Config(manifests=(str(tmp_path / "m.jsonl"),), dictionary=str(tmp_path / "words.dict")))
+
+
+def test_what_is_held_out_need_not_be_of_use(tmp_path: Path) -> None:
+    """It must be in the manifests, but may have no text, or be too long; and nothing of its sound is trained on."""
+    (tmp_path / "words.dict").write_text("cat K AE1 T\n")
+    rows = [
+        Utterance("a", "a.wav", "cat", 1.0),
+        Utterance("silent", "b.wav", "...", 1.0),
+        Utterance("long", "c.wav", "cat cat", 99.0),
+        Utterance("d", "d.wav", "cat", 1.0),
+        Utterance("of-long", "c.wav", "cat", 1.0, 3.0, extra={"of": "long"}),
+    ]
+    write_manifest(tmp_path / "m.jsonl", rows)
+    config = Config(
+        manifests=(str(tmp_path / "m.jsonl"),), dictionary=str(tmp_path / "words.dict"),
+        held_out=str(tmp_path / "held-out.jsonl"),
+    )  # fmt: skip
+
+    def halves(*held_out: Utterance) -> tuple[list[str], list[str]]:
+        write_manifest(tmp_path / "held-out.jsonl", held_out)
+        utterances, _, _, read = load_examples(config)
+        watched, kept = split(config, utterances, read)
+        return [utterance.id for utterance in watched], [utterances[number].id for number in kept]
+
+    assert halves(rows[0], rows[1]) == (["a"], ["d", "of-long"])
+    assert halves(rows[0], rows[2]) == (["a"], ["d"])
+    assert halves(rows[2]) == ([], ["a", "d"])
+    with pytest.raises(DataError, match="1 utterances that the manifests do not hold, such as 'other'"):
+        halves(rows[0], Utterance("other", "x.wav", "cat", 1.0))
+    with pytest.raises(DataError, match="nothing is left to train on"):
+        halves(rows[0], rows[3], rows[4])
+
+
+def test_all_held_out_leaves_nothing_to_train_on(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.jsonl", [Utterance("a", "a.wav", "a", 1.0)])
+    (tmp_path / "words.dict").write_text("a AH0\n")
+    config = Config(
+        manifests=(str(tmp_path / "m.jsonl"),), run=str(tmp_path / "run"), dictionary=str(tmp_path / "words.dict"),
+        dims=SMALL, cache=str(tmp_path / "cache"), noise="", device="cpu", watch=1,
+    )  # fmt: skip
+    with pytest.raises(DataError, match="nothing is left to train on"):
+        main(config)
 
 
 def test_unknown_words_leave_no_phones(tmp_path: Path) -> None:
@@ -175,7 +274,7 @@ def test_buckets_must_hold_the_surround(tmp_path: Path) -> None:
     small = ConformerDims(width=16, layers=2, heads=2, feed_forward=32, phone_layer=1, final_phones=True)
     config = Config(
         manifests=(str(tmp_path / "m.jsonl"),), run=str(tmp_path / "run"), dictionary=str(tmp_path / "words.dict"),
-        cache=str(tmp_path / "cache"), dims=small, bucket_seconds=(2.5,), surround=0.8, device="cpu", watch=0,
+        cache=str(tmp_path / "cache"), dims=small, bucket_seconds=(2.5,), surround=0.8, device="cpu", watch=0, noise="",
     )  # fmt: skip
     with pytest.raises(DataError, match=r"2 of 9 utterances are longer than the last bucket.*the longest is 2\.60 s"):
         main(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from vivavoce.export.text_lm import load_text_lm
 from vivavoce.models.text_lm import TextLmDims
 from vivavoce.recipes.text_lm import Config, RowBatches, main, prepare
 from vivavoce.training.run_folder import load_checkpoint
-from vivavoce.training.schedule import ClockSchedule
+from vivavoce.training.schedule import ClockSchedule, by_updates_or_clock
 
 WORDS = ("to", "be", "or", "not", "question", "whether", "nobler", "suffer", "slings", "arrows")
 
@@ -85,6 +86,55 @@ def test_held_out_texts_stay_out(config: Config, tmp_path: Path) -> None:
     assert read_unit_text(config.prepared)[2]["texts_left_out"] == 0
 
 
+@pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"training": {}}', '{"training": {"held_out": null}}'])
+def test_a_bundle_that_does_not_tell_what_was_held_out(config: Config, tmp_path: Path, content: str | None) -> None:
+    bundle = tmp_path / "bundle.json"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(DataError, match=r"bundle\.json does not tell what was held out"):
+        prepare(replace(config, held_out=str(bundle)))
+
+
+def test_a_prepared_text_is_of_what_it_was_made_with(config: Config, tmp_path: Path) -> None:
+    write_manifest(tmp_path / "held-out.jsonl", [Utterance("else", "y.wav", "To be or not", 1.0)])
+    config = replace(config, held_out=str(tmp_path / "held-out.jsonl"), updates=0)
+    main(config)
+    main(config)
+    alone = Config(prepared=config.prepared, updates=0)
+    main(alone)  # on another machine, say, that has nothing else
+    for same in ({"vocabulary": 80}, {"held_out": config.held_out}):
+        main(replace(alone, **same))
+    for of, name, value in (
+        (config, "texts", config.texts[:1]),
+        (config, "held_out", ""),
+        (config, "held_out", "other.jsonl"),
+        (config, "vocabulary", 4095),
+        (alone, "held_out", "other.jsonl"),
+        (alone, "vocabulary", 60),
+    ):
+        with pytest.raises(ConfigError, match=rf"units was made with {name}=.*; name another folder with prepared="):
+            main(replace(of, **{name: value}))
+    about = Path(config.prepared) / "text.json"
+    known = json.loads(about.read_text())
+    about.write_text(json.dumps({name: known[name] for name in ("merges", "units", "words", "texts_left_out")}))
+    main(replace(config, vocabulary=60))  # one that does not say is taken as it is
+
+
+def test_a_checkpoint_is_of_its_text(config: Config) -> None:
+    config = replace(config, updates=6, decay_share=0.5, warmup=1)
+    main(config)
+    prepare(replace(config, texts=config.texts[:1]))
+    more = replace(config, texts=(), updates=9)
+    with pytest.raises(ConfigError, match="checkpoint is of a run on another prepared text"):
+        main(more)
+    prepare(config)
+    main(more)
+    text = UnitText.from_marked(*read_unit_text(config.prepared)[:2])
+    batches = RowBatches(text, config, torch.device("cpu"))
+    batches.load_state_dict({"epoch": 1, "batch": 2, "rows": 32})  # as checkpoints of before have it
+    assert (batches.epoch, batches.batch) == (1, 2)
+
+
 def test_rows_are_of_the_text(config: Config) -> None:
     prepare(config)
     marked, subwords, _ = read_unit_text(config.prepared)
@@ -116,6 +166,14 @@ def test_the_clock_brings_the_rate_down(monkeypatch: pytest.MonkeyPatch) -> None
     assert schedule(50) == pytest.approx(0.5)
     now = 121.0
     assert schedule(50) == 0.0
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1, math.nan])
+def test_a_fall_that_is_no_share(share: float) -> None:
+    for seconds in (20.0, math.inf):
+        with pytest.raises(ConfigError, match=r"decay_share is .*; expected a share above 0 and of at most 1"):
+            by_updates_or_clock(10, 100, seconds, share, float)
+    assert by_updates_or_clock(0, 100, 20.0, 1.0, float)(5) == pytest.approx(1.0, abs=1e-3)
 
 
 @pytest.mark.parametrize(

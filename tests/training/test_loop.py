@@ -20,6 +20,7 @@ from vivavoce.errors import TrainingError
 from vivavoce.training import distributed
 from vivavoce.training.loop import LoopConfig, Trainee, run
 from vivavoce.training.run_folder import RunFolder, load_checkpoint
+from vivavoce.training.schedule import by_updates_or_clock
 
 PROGRAM = Path(__file__).with_name("tiny_run.py")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -110,6 +111,28 @@ def test_processes_stop_together(as_second_of_two: Callable[..., subprocess.Pope
     _, complaint = first.communicate(timeout=600)
     assert first.returncode == 0, complaint
     assert 0 < newest(tmp_path)[1]["step"] < 1_000_000
+
+
+def test_processes_share_one_clock(as_second_of_two: Callable[..., subprocess.Popen[str]]) -> None:
+    """However much later one begins, the rate falls alike in both."""
+    program = """import sys, time
+from vivavoce.training import distributed
+from vivavoce.training.schedule import by_updates_or_clock
+with distributed.join('cpu') as process:
+    process.wait()
+    time.sleep(0.5)
+    schedule = by_updates_or_clock(0, 9, 6000.0, 1.0, process.mean)
+    print('rates', *[schedule(n) for n in range(3)], file=sys.stderr)
+"""
+    first = as_second_of_two("-c", program)
+    with distributed.join("cpu") as process:
+        process.wait()
+        schedule = by_updates_or_clock(0, 9, 6000.0, 1.0, process.mean)
+        rates = [schedule(n) for n in range(3)]
+    _, complaint = first.communicate(timeout=600)
+    assert first.returncode == 0, complaint
+    assert 0.0 < rates[2] < rates[0] < 1.0
+    assert f"rates {rates[0]} {rates[1]} {rates[2]}" in complaint
 
 
 def test_who_loses_a_peer_says_that_another_knows_why(as_second_of_two: Callable[..., subprocess.Popen[str]]) -> None:

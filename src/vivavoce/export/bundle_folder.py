@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def replacing(folder: str | Path) -> Iterator[Path]:
         ModelError: something else than a bundle stands there.
     """
     check_place(Path(folder))
-    folder = Path(folder).absolute()  # "." has no name to rename
+    folder = Path(os.path.abspath(folder))  # "." has no name to rename
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
         made = Path(work) / "bundle"

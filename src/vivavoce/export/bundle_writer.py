@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -41,8 +42,8 @@ class BundleSettings:
     """What a bundle says of itself, and the bounds that it must keep.
 
     `max_wer_increase` is in percentage points, int8 against float32, on the test utterances; `max_error` bounds the
-    largest difference of any log-probability between torch and the float32 graph. `chunk_frames` is in encoder frames;
-    None stands for LOOK_AHEAD.
+    largest difference of any log-probability, of characters or phones, between torch and the float32 graph, and between
+    each graph in chunks and whole. `chunk_frames` is in encoder frames; None stands for LOOK_AHEAD.
     """
 
     name: str = "asr-en-small"
@@ -110,8 +111,8 @@ def write_bundle(
 ) -> dict[str, Any]:
     """Export a model into a bundle folder and return what `bundle.json` says.
 
-    The folder appears only when every check has passed; an older bundle in its place is then replaced, but for
-    its card, its language model and its speech gate.
+    The folder appears only when every check has passed; an older bundle in its place is then replaced, but for its
+    card and licences, its language model, lexicon and second pass, and its speech gate where the features are the same.
 
     Raises:
         ModelError: the graph differs from torch, or in chunks from itself, or int8 raised the word error rate, by more
@@ -123,6 +124,7 @@ def write_bundle(
             "no test utterances with text were given; a bundle states the word error rate that it was measured at."
         )
     check_place(folder)
+    folder = Path(os.path.abspath(folder))  # "." has no name to rename
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as work:
         plain, small = Path(work) / "fp32", Path(work) / "int8"
@@ -141,7 +143,14 @@ def write_bundle(
         if settings.precision == "int8":
             small.mkdir()
             quantize_weights(plain / "model.onnx", small / "model.onnx")
-            facts["parity"]["int8_max_error"] = compare(model, small / "model.onnx").max_error
+            rounded = compare(model, small / "model.onnx")
+            if not (math.isfinite(rounded.max_error) and rounded.stream_max_error <= settings.max_error):
+                raise ModelError(
+                    f"the int8 graph differs from torch by {rounded.max_error:.2e} in a log-probability, and in chunks "
+                    f"from itself by {rounded.stream_max_error:.2e} (bound {settings.max_error:.0e}); nothing was "
+                    "written. Export in fp32."
+                )
+            facts["parity"]["int8_max_error"] = rounded.max_error
             _seal(small, facts, "int8")
             chosen, results["int8"] = small, measure(small, tests)
             moved = 100.0 * (results["int8"] - results["fp32"])

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vivavoce.augment.chain import default_recognition_chain
-from vivavoce.augment.noise import NoiseLibrary
+from vivavoce.augment.chain import Chain, default_recognition_chain
+from vivavoce.augment.noise import COLOURS, SUFFIXES, NoiseLibrary, coloured, is_test_noise
 from vivavoce.augment.spec_augment import SpecAugment
 from vivavoce.augment.surround import most_added
 from vivavoce.augment.vtlp import Vtlp
@@ -78,10 +78,11 @@ class Config:
     `matrix_rate` is Muon's peak rate, for the matrices inside the blocks; with 0 they are AdamW's like all else, at
     `peak_rate`. With `dims.final_phones` the phones of the last block are trained by CTC for `mmi_after` updates, and
     then by LF-MMI besides (training/lattice_free_mmi.py). With `dims.contexts` above 0 those are so many classes of
-    phones in left context (training/phone_contexts.py). `noisy_share` scales how often room, noise and narrow band
-    are applied; `narrow_share` is how often the last of them is before that. Utterances under 1.5 seconds stand in
-    quiet, up to `surround` seconds of it before and as much behind (augment/surround.py): words cut out of sentences
-    become what spoken commands are. On a GPU the batches are made there (training/device_batches.py).
+    phones in left context (training/phone_contexts.py). `noise` names a folder of recordings; without one ("") noise
+    is generated: white, pink and brown. `noisy_share` scales how often room, noise and narrow band are applied;
+    `narrow_share` is how often the last of them is before that. Utterances under 1.5 seconds stand in quiet, up to
+    `surround` seconds of it before and as much behind (augment/surround.py): words cut out of sentences become what
+    spoken commands are. On a GPU the batches are made there (training/device_batches.py).
 
     With `seconds` the rates fall with the clock, and have fallen to nothing after so many of them, whatever the
     machine's speed; `updates` is then only a bound, and a resumed run begins a new fall.
@@ -147,18 +148,15 @@ class Config:
 
 def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
+    if not config.manifests:
+        read_for_training(())  # which says so, before a default that is not here does
     check(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     with distributed.join(config.device) as process:
         folder = RunFolder(config.run, writes=process.is_first)
-        utterances, examples, times = load_examples(config)
-        if config.held_out:
-            watched, kept = hold_out_named(utterances, [u.id for u in read_manifest(config.held_out)])
-        elif before := held_out_before(config.initial) & {utterance.id for utterance in utterances}:
-            watched, kept = hold_out_named(utterances, before)
-        else:
-            watched, kept = hold_out(utterances, config.watch)
+        utterances, examples, times, rows = load_examples(config)
+        watched, kept = split(config, utterances, rows)
         kept = [number for number in kept for _ in range(times[number])]
         utterances, examples = [utterances[number] for number in kept], [examples[number] for number in kept]
         store = process.after_the_first(lambda: WaveformStore(utterances, config.features.sample_rate, config.cache))
@@ -174,7 +172,7 @@ def main(config: Config) -> Path:
         else:
             model.set_normalisation(*feature_statistics(store, config.features))
         model.to(process.device)
-        schedule = by_updates_or_clock(config.warmup, config.updates, config.seconds, config.decay_share)
+        schedule = by_updates_or_clock(config.warmup, config.updates, config.seconds, config.decay_share, process.mean)
         trainee = Trainee(model, optimizers(model, config), schedule)
         durations = [s / speed + most_added(s, config.surround) for s in store.seconds() for speed in config.speeds]
         sampler = BucketSampler(
@@ -209,6 +207,35 @@ def main(config: Config) -> Path:
         return folder.path
 
 
+def split(
+    config: Config, utterances: Sequence[Utterance], rows: Sequence[Utterance]
+) -> tuple[list[Utterance], list[int]]:
+    """Which utterances are watched, and the numbers of those that are trained on.
+
+    Args:
+        utterances: those that can be trained on.
+        rows: all that the manifests hold. A sentence too long to train on holds out the words that were cut out of it.
+
+    Raises:
+        DataError: none of the rows is what `held_out` names, or nothing is left to train on.
+    """
+    if config.held_out:
+        named = {utterance.id for utterance in read_manifest(config.held_out)}
+    else:
+        named = held_out_before(config.initial) & {row.id for row in rows}
+    if not named:
+        return hold_out(utterances, config.watch)
+    apart = set(hold_out_named(rows, named)[1])
+    gone = {row.id for number, row in enumerate(rows) if number not in apart}
+    kept = [number for number, utterance in enumerate(utterances) if utterance.id not in gone]
+    if not kept:
+        raise DataError(
+            f"nothing is left to train on: all {len(utterances)} utterances that could be are held out. Add others, or "
+            "hold out fewer."
+        )
+    return [utterance for utterance in utterances if utterance.id in named], kept
+
+
 def describe(folder: RunFolder, config: Config, watched: Sequence[Utterance]) -> None:
     """Write the settings and the held-out utterances beside the run."""
     folder.save_config(asdict(config))
@@ -222,7 +249,8 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: a setting has an impossible value.
     """
-    dims = config.dims
+    dims, heard = config.dims, config.features
+    plain = (heard.kind, heard.log, heard.log_offset, heard.log_gain, heard.range_below_peak)
     fewest, most = dims.phones - 1, (dims.phones - 1) * (dims.phones + 1)
     for name, value, possible, expected in (
         ("speeds", config.speeds, min(config.speeds, default=0) > 0, "one or more numbers above 0"),
@@ -248,11 +276,22 @@ def check(config: Config) -> None:
          f"0 to mmi_after={config.mmi_after}, since LF-MMI stands beside CTC" if dims.final_phones else "0 or more"),
         ("consistency", config.consistency, config.consistency >= 0, "0 or more"),
         ("surround", config.surround, 0 <= config.surround < math.inf, "seconds, 0 or more"),
+        ("device", config.device,
+         config.device in ("auto", "cpu") or (config.device == "cuda" and torch.cuda.is_available()),
+         "auto or cpu, or cuda where PyTorch sees a GPU"),
+        ("noise", config.noise, not wants_recordings(config) or any(
+            path.suffix.lower() in SUFFIXES and not is_test_noise(path) for path in Path(config.noise).rglob("*")),
+         f"a folder of sound files to train with ({', '.join(SUFFIXES)}), or nothing for noise that is generated"),
+        ("features", plain, plain == ("log_mel", "ln", 0.0, 1.0, None),
+         "log_mel, ln, 0, 1 and none as kind, log, log_offset, log_gain and range_below_peak, which a bundle can have"),
         ("dims.n_features", dims.n_features, dims.n_features == config.features.num_features,
          f"{config.features.num_features}, as many as `features` makes"),
     ):  # fmt: skip
         if not possible:
             raise ConfigError(f"{name} is {value}; expected {expected}.")
+    by_updates_or_clock(config.warmup, config.updates, config.seconds, config.decay_share, float)
+    autocast(config.precision, torch.device("cpu"))
+    transforms(config, None)
 
 
 def start_from(model: ConformerCTC, initial: str) -> None:
@@ -371,14 +410,7 @@ def batches_here(
     config: Config, store: WaveformStore, examples: Sequence[Example], sampler: BucketSampler, padding: Padding
 ) -> SpeechBatches:
     """Batches made on the CPU, with noises of the training half only."""
-    chain = masks = warp = None
-    if config.augment:
-        chain = default_recognition_chain(
-            noises(config), config.features.sample_rate, share=config.noisy_share, narrow_share=config.narrow_share
-        )
-        masks = SpecAugment(time_masks=config.time_masks, max_frequency_bins=config.frequency_bins)
-    if config.augment and config.vocal_tract:
-        warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
+    chain, masks, warp = transforms(config, noises(config) if config.augment else None)
     return SpeechBatches(
         store, examples, sampler, config.speeds, config.features, padding, chain, masks, config.seed, config.workers,
         warp, 2 if config.consistency else 1, config.surround,
@@ -405,15 +437,41 @@ def batches_there(
     )  # fmt: skip
 
 
+def transforms(config: Config, library: NoiseLibrary | None) -> tuple[Chain | None, SpecAugment | None, Vtlp | None]:
+    """What augments on the CPU, where anything does: waveforms, then the places of features, then their formants.
+
+    Raises:
+        ConfigError: a setting has an impossible value.
+    """
+    if not config.augment:
+        return None, None, None
+    chain = default_recognition_chain(
+        library, config.features.sample_rate, share=config.noisy_share, narrow_share=config.narrow_share
+    )
+    masks = SpecAugment(time_masks=config.time_masks, max_frequency_bins=config.frequency_bins)
+    warp = None
+    if config.vocal_tract:
+        warp = Vtlp.for_features(config.features, 1.0 - config.vocal_tract, 1.0 + config.vocal_tract)
+    return chain, masks, warp
+
+
+def wants_recordings(config: Config) -> bool:
+    """Whether noises of the folder are added to the speech."""
+    return config.augment and config.noisy_share > 0 and bool(config.noise)
+
+
 def noises(config: Config) -> NoiseLibrary:
-    """The training half of the noises."""
-    return NoiseLibrary.from_folder(config.noise, config.features.sample_rate)
+    """The training half of the noises; noise of all colours where no recordings are wanted."""
+    rate = config.features.sample_rate
+    if not wants_recordings(config):
+        return NoiseLibrary({colour: coloured(colour, rate) for colour in COLOURS}, rate)
+    return NoiseLibrary.from_folder(config.noise, rate)
 
 
-def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[int]]:
-    """Read the manifests: utterances, targets, and how often an epoch goes through each.
+def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[int], list[Utterance]]:
+    """Read the manifests: utterances, targets, how often an epoch goes through each; and all that was read.
 
-    Utterances without text, or longer than the last bucket, are left out.
+    Utterances without text, or longer than the last bucket, are among the last alone.
 
     Raises:
         ConfigError: no manifests.
@@ -437,7 +495,7 @@ def load_examples(config: Config) -> tuple[list[Utterance], list[Example], list[
         raise DataError(
             f"no utterance of the manifests can be trained on: none has text in a to z and at most {limit:.1f} s."
         )
-    return utterances, examples, times
+    return utterances, examples, times, list(chain.from_iterable(manifests))
 
 
 class Sounds:

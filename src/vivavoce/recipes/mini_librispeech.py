@@ -13,12 +13,15 @@ Source: the data and the numbers to be compared with are those of Kaldi's egs/mi
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import shutil
 import sys
 import tarfile
-import urllib.error
+import tempfile
 import urllib.request
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -47,9 +50,21 @@ from vivavoce.recipes import asr_small, g2p
 from vivavoce.runtime.bundle import PHONES, attach_language_model, attach_lexicon
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.runtime.transcript import Transcript
+from vivavoce.text.normalize import normalize_for_training
 from vivavoce.text.phonemes import PronouncingDictionary
+from vivavoce.training.run_folder import RunFolder
 
 ARCHIVES = "https://www.openslr.org/resources/31"
+DECIDED = {
+    "manifests": "use corpus= and train_part=",
+    "held_out": "use held_out_step=",
+    "run": "use run=, under which it lies",
+    "dictionary": "use dictionary=",
+    "guesser": "it is made from dictionary=, and lies under run= in g2p",
+}
+"""The settings of the network's training that are the recipe's own to make, and what is set instead."""
+
+_FAULTS = (OSError, EOFError, ValueError, zlib.error, tarfile.TarError, http.client.HTTPException)
 
 
 def network() -> asr_small.Config:
@@ -103,22 +118,20 @@ class Config:
 def main(config: Config) -> Path:
     """Do every step that is not done yet, print the table, and return the run folder.
 
+    Where `training.stop_after_seconds` stops the network's training, what is behind it waits for another call.
+
     Raises:
         ConfigError: no text was given, or a setting cannot be.
-        DataError: the corpus is not there and cannot be fetched.
+        DataError: the corpus is not there and cannot be fetched, or a file is not there.
     """
-    if not config.text:
-        raise ConfigError("no text was given for the language model; use --set text=FILE, with one sentence a line.")
-    if config.held_out_step < 2:
-        raise ConfigError(f"held_out_step is {config.held_out_step}; expected 2 or more.")
-    check_temperature(config.temperature, config.training.dims)
+    check(config)
     run = Path(config.run)
     run.mkdir(parents=True, exist_ok=True)
     listed = {part: run / f"{part}.jsonl" for part in (config.train_part, config.test_part)}
     for part, manifest in listed.items():
         _step(manifest, f"listing {part}", partial(_list, config, part, manifest))
-    train, held_out = run / "train.jsonl", run / "held-out.jsonl"
-    _step(held_out, "holding out utterances", lambda: _split(listed[config.train_part], train, held_out, config))
+    train, held_out = run / "without-held-out.jsonl", run / "held-out.jsonl"
+    _step(train, "holding out utterances", lambda: _split(listed[config.train_part], train, held_out, config))
     guesser = run / "g2p" / "model.g2p"
     guessing = g2p.Config(dictionary=config.dictionary, run=str(guesser.parent), parts=0)
     _step(guesser, "learning how words sound", lambda: g2p.main(guessing))
@@ -134,6 +147,12 @@ def main(config: Config) -> Path:
     if not (bundle / "bundle.json").is_file():
         _say("training the network")
         asr_small.main(training)  # goes on where it was interrupted
+        if not _has_ended(training):
+            _say(
+                f"training.stop_after_seconds={training.stop_after_seconds:g} is over before the training is; nothing "
+                "was exported. The same command goes on from here, and without that setting to its end."
+            )
+            return run
         _say("exporting")
         _export(Path(training.run), read_manifest(held_out), bundle, config)
     report = run / "report.json"
@@ -146,27 +165,62 @@ def main(config: Config) -> Path:
     return run
 
 
+def check(config: Config) -> None:
+    """Refuse what would fail late, before anything is fetched or trained. Of files, those of steps that are yet to do.
+
+    Raises:
+        ConfigError: several processes, no text, or a setting that cannot be. DataError: a file is not there.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("mini_librispeech trains in one process; start it without torchrun.")
+    if not config.text:
+        raise ConfigError("no text was given for the language model; use --set text=FILE, with one sentence a line.")
+    if config.held_out_step < 2:
+        raise ConfigError(f"held_out_step is {config.held_out_step}; expected 2 or more.")
+    parts = {config.train_part, config.test_part}
+    if len(parts) < 2 or parts & {"held-out", "without-held-out"}:
+        raise ConfigError(
+            f"train_part is {config.train_part!r} and test_part {config.test_part!r}; expected two folders, of other "
+            "names than held-out and without-held-out, which the recipe's own manifests have."
+        )
+    for name, instead in DECIDED.items():
+        value = getattr(config.training, name)
+        if value != getattr(asr_small.Config, name):
+            raise ConfigError(f"training.{name} is {value!r}, which the recipe decides by itself; {instead}.")
+    check_temperature(config.temperature, config.training.dims)
+    run, needed = Path(config.run), []
+    if not (run / "lexicon.txt.xz").is_file():
+        needed += [("text", path) for path in config.text]
+    if not (run / "bundle" / "bundle.json").is_file():
+        needed += [("dictionary", config.dictionary)]
+        asr_small.check(config.training)
+    for name, path in needed:
+        if not Path(path).is_file():
+            raise DataError(f"{name} names {path}, which is not a file; give one with --set {name}=FILE.")
+
+
 def fetch(part: str, folder: Path, archives: str = ARCHIVES) -> None:
-    """Download one part and unpack it into `folder`.
+    """Download one part and unpack it into `folder`, where it stands whole or not at all.
 
     Raises:
         DataError: it cannot be downloaded, or is no such archive.
     """
-    url, folder = f"{archives}/{part}.tar.gz", Path(folder)
+    url, folder = f"{archives}/{part}.tar.gz", Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    download = folder / f".{part}.tar.gz.part"
     try:
-        with urllib.request.urlopen(url) as answer, download.open("wb") as out:
-            shutil.copyfileobj(answer, out)
-        with tarfile.open(download) as archive:
-            unpack(archive, folder)
-    except (urllib.error.URLError, OSError, tarfile.TarError) as error:
+        # Beside the folder: inside, what a killed process leaves would be taken for the part.
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as work:
+            download, unpacked = Path(work) / "archive", Path(work) / "unpacked"
+            with urllib.request.urlopen(url) as answer, download.open("wb") as out:
+                shutil.copyfileobj(answer, out)
+            with tarfile.open(download) as archive:
+                unpack(archive, unpacked)
+            _put_in_place(part, unpacked, folder)
+    except _FAULTS as error:
         raise DataError(
             f"{url} cannot be fetched ({error}); download it another way and give the folder that holds {part} with "
             "--set corpus=FOLDER."
         ) from None
-    finally:
-        download.unlink(missing_ok=True)
 
 
 def unpack(archive: tarfile.TarFile, folder: Path) -> None:
@@ -191,22 +245,47 @@ def unpack(archive: tarfile.TarFile, folder: Path) -> None:
             shutil.copyfileobj(content, out)
 
 
+def _put_in_place(part: str, unpacked: Path, folder: Path) -> None:
+    """Rename a part, and what lies beside it in its archive, to the same place below `folder`."""
+    found = next((path for path in unpacked.rglob(part) if path.is_dir()), None)
+    if found is None:
+        raise tarfile.TarError(f"there is no folder {part} in it")
+    home = folder / found.parent.relative_to(unpacked)
+    home.mkdir(parents=True, exist_ok=True)
+    for path in sorted(found.parent.iterdir(), key=lambda path: path == found):  # the part last: where it is, all is
+        if not (home / path.name).exists():
+            path.rename(home / path.name)
+
+
 def _list(config: Config, part: str, manifest: Path) -> None:
     folder = Path(config.corpus)
     if not any(folder.rglob(part)):
         _say(f"fetching {part} from {config.archives}")
         fetch(part, folder, config.archives)
-    write_manifest(manifest, librispeech.prepare(folder, part))
+    # What a folder is for say the settings, and not its name.
+    purpose = "train" if part == config.train_part else "test"
+    utterances = librispeech.prepare(folder, part)
+    write_manifest(manifest, [replace(u, extra={**u.extra, "part": purpose}) for u in utterances])
 
 
 def _split(listed: Path, train: Path, held_out: Path, config: Config) -> None:
-    """One utterance in so many, of those that the network may hear, is kept apart; the model of words gets the rest."""
+    """One utterance in so many, of those that the network may hear, is kept apart; the model of words gets the rest.
+
+    Raises:
+        DataError: there are not two such utterances.
+    """
     utterances, training = read_manifest(listed), config.training
     limit = max(training.bucket_seconds) * min(training.speeds)
-    apart = [u for u in utterances if u.duration_seconds <= limit][:: config.held_out_step]
-    ids = {utterance.id for utterance in apart}
+    usable = [u for u in utterances if u.duration_seconds <= limit and normalize_for_training(u.text)]
+    if len(usable) < 2:
+        raise DataError(
+            f"{listed} holds {len(usable)} utterances with text in a to z and of at most {limit:.1f} s; expected two "
+            "or more, to train on and to tune by."
+        )
+    if not held_out.is_file():
+        write_manifest(held_out, usable[:: config.held_out_step])
+    ids = {utterance.id for utterance in read_manifest(held_out)}
     write_manifest(train, [utterance for utterance in utterances if utterance.id not in ids])
-    write_manifest(held_out, apart)
 
 
 def _train_language_model(config: Config, train: Path, target: Path) -> None:
@@ -222,6 +301,13 @@ def _write_lexicon(config: Config, train: Path, guesser: Path, target: Path) -> 
     wanted = wanted_words([*config.text, train], [dictionary])
     found, _ = gather_pronunciations(wanted, [dictionary], G2p.load(guesser))
     write_lexicon(target, found)
+
+
+def _has_ended(training: asr_small.Config) -> bool:
+    """Whether a training that came back has done its updates or used up its `seconds`, and was not stopped before."""
+    checkpoints = RunFolder(training.run, writes=False).checkpoints()
+    updates = int(checkpoints[-1].stem.removeprefix("step-")) if checkpoints else 0
+    return updates >= training.updates or (updates > 0 and training.seconds <= training.stop_after_seconds)
 
 
 def _export(run: Path, held_out: Sequence[Utterance], bundle: Path, config: Config) -> None:

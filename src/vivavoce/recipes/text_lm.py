@@ -9,10 +9,11 @@ only this folder, read it. With `updates=0` nothing else is done. A minute on a 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,7 @@ from vivavoce.training.run_folder import RunFolder
 from vivavoce.training.schedule import by_updates_or_clock
 
 WEIGHTS_FILE = "text-lm.safetensors"
+MADE_WITH = ("texts", "held_out", "vocabulary")  # the settings that a prepared text notes
 LEAST_COUNT = 3  # words seen less often say nothing of how words are built
 
 
@@ -50,7 +52,8 @@ class Config:
 
     `texts` are plain, .gz or .xz files of sentences, or manifests; needed where `prepared` is not there yet. Texts of
     the utterances in the manifest `held_out`, or whose ids the bundle.json `held_out` lists, are left out of the
-    manifests among them, whoever speaks them.
+    manifests among them, whoever speaks them. A `prepared` text says what it was made with; `texts`, `held_out` and
+    `vocabulary` must be the same where they are given (with `texts` all of them), or else be left out.
 
     `initial` names weights of an earlier run that this one starts from, or the graph in a bundle (words.onnx). An
     update takes `batch_units` units in rows of one of the `row_units`. With `seconds` the rate falls with the clock,
@@ -89,16 +92,18 @@ def main(config: Config) -> Path:
     Resumes by itself when the folder holds a checkpoint.
 
     Raises:
-        ConfigError: a setting has an impossible value. DataError: no text, or one that is too short.
+        ConfigError: a setting has an impossible value, or is another one than the prepared text was made with.
+        DataError: no text, or one that is too short.
     """
     check(config)
     if not (Path(config.prepared) / "text.json").is_file():
         prepare(config)
+    marked, subwords, about = read_unit_text(config.prepared)
+    check_prepared(config, about)
     if config.updates == 0:
         return Path(config.prepared)
     if config.threads:
         torch.set_num_threads(config.threads)
-    marked, subwords, about = read_unit_text(config.prepared)
     if len(subwords) >= config.dims.units:
         raise ConfigError(
             f"{config.prepared} has {len(subwords)} units, and dims.units={config.dims.units} leaves no room for the "
@@ -113,7 +118,7 @@ def main(config: Config) -> Path:
             start_from(model, subwords, config.initial)
         model.to(process.device)
         batches = RowBatches(UnitText.from_marked(kept, subwords), config, process.device)
-        schedule = by_updates_or_clock(config.warmup, config.updates, config.seconds, config.decay_share)
+        schedule = by_updates_or_clock(config.warmup, config.updates, config.seconds, config.decay_share, process.mean)
         trainee = Trainee(model, optimizers(model, config), schedule)
         watch = Watch(trainee, watched, subwords, process.device)
         loop = LoopConfig(
@@ -156,6 +161,23 @@ def check(config: Config) -> None:
         raise ConfigError("expected updates of 0 or more, seconds above 0 and a sentence_share of 0 to 1.")
 
 
+def check_prepared(config: Config, about: Mapping[str, Any]) -> None:
+    """Refuse settings that the prepared text was not made with. One of before this was noted is taken as it is.
+
+    Raises:
+        ConfigError: one that was given is another than then.
+    """
+    for name in MADE_WITH:
+        value, noted = getattr(config, name), about.get(name)
+        given = config.texts or value != getattr(Config, name)
+        if given and noted is not None and noted != (list(value) if isinstance(value, tuple) else value):
+            raise ConfigError(
+                f"{config.prepared} was made with {name}={noted!r}, not {value!r}; name another folder with "
+                "prepared=, delete this one to make it again, or leave out texts, held_out and vocabulary to train on "
+                "it as it is."
+            )
+
+
 def prepare(config: Config) -> int:
     """Encode the texts into the folder `prepared`; returns the number of units.
 
@@ -170,7 +192,8 @@ def prepare(config: Config) -> int:
         raise DataError(f"the texts {', '.join(config.texts)} hold no words.")
     frequent = {word: count for word, count in counts.items() if count >= LEAST_COUNT}
     subwords = Subwords.train(frequent or counts, config.vocabulary)
-    facts = {"words": sum(counts.values()), "texts_left_out": left_out}
+    facts: dict[str, Any] = {"words": sum(counts.values()), "texts_left_out": left_out}
+    facts |= {name: getattr(config, name) for name in MADE_WITH}
     units = write_unit_text(config.prepared, sentences, subwords, facts)
     print(f"{config.prepared}: {facts['words']:,} words, {units:,} units of {len(subwords):,}; {left_out} left out")
     return units
@@ -194,13 +217,19 @@ def held_out_texts(config: Config) -> set[str]:
     """Normalised texts of the utterances that are held out.
 
     Raises:
-        DataError: an utterance that a bundle names is in none of the manifests.
+        DataError: an utterance that a bundle names is in none of the manifests, or it names none.
     """
     if not config.held_out:
         return set()
     if not config.held_out.endswith("bundle.json"):
         return {normalize_for_training(utterance.text) for utterance in read_manifest(config.held_out)}
-    wanted = set(json.loads(Path(config.held_out).read_text(encoding="utf-8"))["training"]["held_out"])
+    try:
+        wanted = set(json.loads(Path(config.held_out).read_text(encoding="utf-8"))["training"]["held_out"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{config.held_out} does not tell what was held out ({error!r}); expected a manifest, or a bundle.json "
+            "that lists it as training.held_out."
+        ) from None
     manifests = [path for path in config.texts if path.endswith(".jsonl")]
     found = {u.id: normalize_for_training(u.text) for path in manifests for u in read_manifest(path) if u.id in wanted}
     if lacking := wanted - set(found):
@@ -261,6 +290,7 @@ class RowBatches:
         self.words = torch.from_numpy(text.words).to(device)
         self.rows = config.batch_units // self.longest
         self.epoch = self.batch = 0
+        self.fingerprint = hashlib.sha256(text.units.tobytes() + text.sentences.tobytes()).hexdigest()[:16]
         if len(self.starts.epoch(0)) < self.rows:
             raise DataError(
                 f"the text has {len(text.units):,} units; expected a batch of {config.batch_units:,} or more."
@@ -270,8 +300,12 @@ class RowBatches:
         """Go on behind a batch.
 
         Raises:
-            ConfigError: the position is one in batches of another size.
+            ConfigError: the position is one in another text, or in batches of another size.
         """
+        if position.get("text", self.fingerprint) != self.fingerprint:  # those of before did not say
+            raise ConfigError(
+                "the checkpoint is of a run on another prepared text; go on with that one, or name another run."
+            )
         if position["rows"] != self.rows:
             raise ConfigError(
                 "the checkpoint is of other batch_units or row_units; resume with the settings of the run."
@@ -286,7 +320,7 @@ class RowBatches:
             while self.batch < count:
                 place = self.batch
                 self.batch += 1
-                position = {"epoch": self.epoch, "batch": self.batch, "rows": self.rows}
+                position = {"epoch": self.epoch, "batch": self.batch, "rows": self.rows, "text": self.fingerprint}
                 rows = self._cut(on_device[place], self.config.row_units[place % len(self.config.row_units)])
                 yield RowBatch(rows, float(rows[:, 1:].numel()), position)
             self.epoch, self.batch = self.epoch + 1, 0

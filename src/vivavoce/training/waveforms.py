@@ -2,17 +2,20 @@
 
 Opus and MP3 decode at some hundred times real time, training reads at many hundred; so each manifest is decoded before
 the first update. A recording is decoded once, however many utterances are parts of it: words that were cut out of a
-sentence lie inside the sentence. The file is keyed by what went into it, and a changed manifest makes a new one.
+sentence lie inside the sentence. The file is keyed by what went into it: each utterance's recording, by its path, size
+and time of change, and place in it. A changed manifest or recording makes a new one.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,21 +37,22 @@ class WaveformStore:
         """Open the store in `folder`, decoding what is not there yet.
 
         Raises:
-            DataError: an utterance cannot be decoded; all such are named, at most ten.
+            DataError: an utterance cannot be decoded; all such are named, at most ten. Or there are no samples at all.
         """
         self.sample_rate = sample_rate
         key = hashlib.sha256(f"{FORMAT} {sample_rate}".encode())
+        state_of = functools.cache(_state_of)
         for utterance in utterances:
-            key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\n".encode())
+            key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\0".encode())
+            key.update(f"{state_of(utterance.audio)}\n".encode())
         stem = Path(folder) / f"waveforms-{key.hexdigest()[:16]}"
         samples, index = stem.with_suffix(".i16"), stem.with_suffix(".json")
         if not (index.is_file() and samples.is_file()):
             stem.parent.mkdir(parents=True, exist_ok=True)
             # The index comes last and whole: where it stands, the samples are complete.
             total, spans = _decode(utterances, sample_rate, samples)
-            partial = partial_of(index)
-            partial.write_text(json.dumps({"samples": total, "spans": spans}))
-            partial.replace(index)
+            with _written_whole(index) as partial:
+                partial.write_text(json.dumps({"samples": total, "spans": spans}))
         known = json.loads(index.read_text())
         self._starts, self._ends = np.array(known["spans"], np.int64).reshape(-1, 2).T
         self._samples = np.memmap(samples, dtype="<i2", mode="r", shape=(known["samples"],))
@@ -91,23 +95,44 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
         return [(waveform[a:b], [(number, 0, b - a)]) for number, (a, b) in zip(numbers, spans, strict=True)]
 
     places, faults, total = [(0, 0)] * len(utterances), [], 0
-    partial = partial_of(target)
-    with ThreadPoolExecutor(os.cpu_count()) as pool, partial.open("wb") as out:
-        for first in range(0, len(files), 512):  # bounded, so that memory does not hold the corpus
-            for found in pool.map(read, files[first : first + 512]):
-                if isinstance(found, str):
-                    faults.append(found)
-                    continue
-                for samples, inside in found:
-                    for number, start, end in inside:
-                        places[number] = (total + start, total + end)
-                    total += len(samples)
-                    samples.tofile(out)
-    if faults:
-        partial.unlink()
-        raise DataError(f"{len(faults)} recordings cannot be read; mend or remove them:\n" + "\n".join(faults[:10]))
-    partial.replace(target)
+    with _written_whole(target) as partial:
+        with ThreadPoolExecutor(os.cpu_count()) as pool, partial.open("wb") as out:
+            for first in range(0, len(files), 512):  # bounded, so that memory does not hold the corpus
+                for found in pool.map(read, files[first : first + 512]):
+                    if isinstance(found, str):
+                        faults.append(found)
+                        continue
+                    for samples, inside in found:
+                        for number, start, end in inside:
+                            places[number] = (total + start, total + end)
+                        total += len(samples)
+                        samples.tofile(out)
+        if faults:
+            raise DataError(f"{len(faults)} recordings cannot be read; mend or remove them:\n" + "\n".join(faults[:10]))
+        if not total:
+            raise DataError(f"the recordings of {len(utterances)} utterances hold no samples; expected speech.")
     return total, places
+
+
+def _state_of(path: str) -> tuple[int, int]:
+    """A file's size and time of change; of one that is not there zeros, and decoding it says so."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def _written_whole(target: Path) -> Iterator[Path]:
+    """Gives a file to write, which takes the place of `target` when all went well and else is removed."""
+    partial = partial_of(target)
+    try:
+        yield partial
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def partial_of(target: Path) -> Path:
