@@ -43,6 +43,7 @@ def test_faults_are_told(viva: Viva, recording: Path, tiny_detector: tuple[Any, 
     for arguments, fault in (
         (["-f", "xml"], "--format xml: expected one of text, jsonl"),
         (["--threshold", "1.5"], "threshold is 1.5"),
+        (["--longest", "inf"], "expected finite numbers"),
         (["--detector", tiny_bundle], "is a 'recognizer' bundle; expected one of kind 'voice_activity'"),
     ):
         done = viva("activity", "find", recording, "--detector", tiny_detector[1], *arguments)
@@ -58,4 +59,9 @@ def test_attach(viva: Viva, tiny_bundle: Path, tiny_detector: tuple[Any, Path], 
     rules = load_bundle(folder).gate
     assert rules is not None
     assert (rules.threshold, rules.after_seconds) == (0.4, 0.6)
+    before = (folder / "bundle.json").read_bytes()
+    for option, value in (("--after", "inf"), ("--before", "nan"), ("--after", "-1")):
+        done = viva("activity", "attach", tiny_detector[1], folder, option, value)
+        assert (done.code, (folder / "bundle.json").read_bytes()) == (2, before)
+        assert "expected a threshold between 0 and 1, and times of 0 or more" in done.err
     assert viva("activity", "attach", folder, folder).code == 2

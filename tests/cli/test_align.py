@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -153,3 +155,25 @@ def test_a_long_text_is_not_taken_for_a_name(viva: Viva, home: Path, tiny_bundle
     soundfile.write(home / "long.wav", np.zeros(16000 * 30, np.float32), 16000)
     done = viva("align", "--bundle", tiny_bundle, "long.wav", "a word " * 60, "-f", "ctm")
     assert (done.code, len(done.out.splitlines())) == (0, 120)
+
+
+def test_what_is_read_is_not_written(viva: Viva, home: Path, tiny_bundle: Path) -> None:
+    (home / "words.txt").write_text("so it is", encoding="utf-8")
+    before = (home / "my talk.wav").read_bytes()
+    for output in ("words.txt", "my talk.wav"):
+        done = viva("align", "--bundle", tiny_bundle, "my talk.wav", "words.txt", "-o", output)
+        assert (done.code, done.err) == (
+            2,
+            f"error: --output {output} is read, too; give the times a file of their own.\n",
+        )
+    assert (home / "words.txt").read_text(encoding="utf-8") == "so it is"
+    assert (home / "my talk.wav").read_bytes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_named_pipe(viva: Viva, home: Path, tiny_bundle: Path) -> None:
+    os.mkfifo(home / "pipe")
+    sound = (home / "my talk.wav").read_bytes()
+    threading.Thread(target=lambda: (home / "pipe").write_bytes(sound), daemon=True).start()
+    expected = json.loads(viva("align", "--bundle", tiny_bundle, "my talk.wav", "so it is").out)
+    assert json.loads(viva("align", "--bundle", tiny_bundle, "pipe", "so it is").out) == {**expected, "audio": "pipe"}

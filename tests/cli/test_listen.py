@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from vivavoce.errors import AudioError
 from vivavoce.runtime.recognizer import Recognizer
 
 Viva = Callable[..., Any]
@@ -66,3 +70,35 @@ def test_what_is_refused(viva: Viva, tiny_bundle: Path, recording: Path, tmp_pat
         assert (done.code, done.out) == (2, "")
         assert said in done.err
         assert "Traceback" not in done.err
+
+
+def test_what_was_said_before_a_fault_is_printed(
+    viva: Viva, tiny_bundle: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unplugged(file: Path, rate: int, block_seconds: float) -> Any:
+        yield soundfile.read(recording, dtype="float32")[0], time.monotonic()
+        raise AudioError("the microphone stopped; is it still plugged in?")
+
+    monkeypatch.setattr("vivavoce.cli.listen.paced", unplugged)
+    done = viva("listen", "--file", recording, "--bundle", tiny_bundle)
+    assert (done.code, done.out) == (2, Recognizer(tiny_bundle).transcribe(recording).text + "\n")
+    assert done.err.splitlines()[-1] == "error: the microphone stopped; is it still plugged in?"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
+def test_rows_go_to_a_program_while_a_terminal_shows_captions(tiny_bundle: Path, recording: Path) -> None:
+    import pty
+
+    command = [sys.executable, "-m", "vivavoce", "listen", "--bundle", str(tiny_bundle), "--file", str(recording)]
+    shown, terminal = pty.openpty()
+    try:
+        done = subprocess.run(
+            [*command, "-f", "jsonl"], stdout=subprocess.PIPE, stderr=terminal, timeout=60,
+            env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [row["final"] for row in rows] == [False] * (len(rows) - 1) + [True]
+        assert len(rows) > 4
+    finally:
+        os.close(shown)
+        os.close(terminal)

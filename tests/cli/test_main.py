@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -118,6 +119,26 @@ def test_names_that_are_not_unicode_can_be_printed(viva: Viva, monkeypatch: pyte
     done = viva("inspect")
     assert done.code == 0
     assert json.loads(done.out) == {"audio": "latin \udce9.wav"}
+
+
+def test_what_a_terminal_cannot_show_stays_json(viva: Viva, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"audio": "caf\xe9 \u2603 \U0001f600.wav"}
+    app = typer.Typer()
+    app.command()(lambda: print(json.dumps(row, ensure_ascii=False)))
+    monkeypatch.setattr(module, "load_command", lambda name: typer.main.get_command(app))
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii", write_through=True))
+    monkeypatch.setattr(sys, "argv", ["viva", "inspect"])
+    with pytest.raises(SystemExit):
+        module.main()
+    assert json.loads(shown.getvalue().decode("ascii")) == row
+
+
+def test_a_place_that_cannot_be_written_is_not_our_fault(viva: Viva, failing: Callable[[BaseException], None]) -> None:
+    failing(PermissionError(errno.EACCES, "Permission denied", "/opt/bundle/bundle.json"))
+    assert viva("inspect") == (2, "", "error: /opt/bundle/bundle.json: Permission denied.\n")
+    failing(PermissionError("no place is named"))
+    assert viva("inspect").code == 1
 
 
 def test_an_interrupt_is_130(viva: Viva, failing: Callable[[BaseException], None]) -> None:

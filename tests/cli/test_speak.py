@@ -40,6 +40,14 @@ def test_text_from_standard_input(viva: Viva, tiny_voice: Path, tmp_path: Path) 
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
 
 
+def test_standard_input_that_is_no_text_is_refused(viva: Viva, tiny_voice: Path) -> None:
+    done = viva("speak", "-", "--bundle", tiny_voice, "--phones", stdin=b"caf\xe9")
+    assert done.code == 2
+    assert done.err.startswith("error: standard input is not UTF-8 text")
+    marked = viva("speak", "-", "--bundle", tiny_voice, "--phones", stdin="\ufeffHello.".encode())
+    assert marked == viva("speak", "Hello.", "--bundle", tiny_voice, "--phones")
+
+
 def test_phones_are_printed(viva: Viva, tiny_voice: Path) -> None:
     done = viva("speak", "Hello, {K AE1 T}!", "--bundle", tiny_voice, "--phones")
     assert done.code == 0

@@ -223,3 +223,35 @@ def test_interrupts_and_closed_pipes(home: Path, tiny_bundle: Path) -> None:
         writing.stdout.close()
         assert writing.wait(timeout=60) == 0
         assert writing.stderr.read() == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
+def test_results_go_to_a_file_while_a_terminal_shows_a_bar(
+    home: Path, tiny_bundle: Path, texts: dict[str, str]
+) -> None:
+    """`viva transcribe ... > talk.txt` in a shell: standard error is a terminal, standard output is not."""
+    import pty
+
+    command = [sys.executable, "-m", "vivavoce", "transcribe", "--bundle", str(tiny_bundle), "one.wav"]
+    shown, terminal = pty.openpty()
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, env={**os.environ, "TERM": "xterm"}
+        )
+        assert (done.returncode, done.stdout.decode()) == (0, texts["one.wav"] + "\n")
+        assert b"listening" in os.read(shown, 1 << 16)
+    finally:
+        os.close(shown)
+        os.close(terminal)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_an_interrupt_does_not_wait_for_long_recordings(home: Path, tiny_bundle: Path, babble: Babble) -> None:
+    soundfile.write(home / "long.flac", np.tile(babble(10.0, seed=3), 1440), 16000)  # four hours
+    command = [sys.executable, "-m", "vivavoce", "transcribe", "--bundle", str(tiny_bundle), "--jobs", "2"]
+    pipes: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen([*command, "one.wav", "long.flac", "long.flac"], **pipes) as working:
+        assert working.stdout.readline()  # of the short one: now the long ones are worked on
+        working.send_signal(signal.SIGINT)
+        assert working.wait(timeout=20) == 130

@@ -54,12 +54,18 @@ def align(
     from vivavoce.runtime.recognizer import Recognizer
 
     form = choose_form(form, output)
+    if output is not None and output.exists() and any(os.path.exists(n) and output.samefile(n) for n in (audio, text)):
+        raise ConfigError(f"--output {output} is read, too; give the times a file of their own.")
     words = read_text(text)
-    source: str | BinaryIO = io.BytesIO(sys.stdin.buffer.read()) if audio == "-" else audio
+    source: str | BinaryIO = audio
+    if audio == "-":
+        source = io.BytesIO(sys.stdin.buffer.read())
+    elif Path(audio).is_fifo():  # which gives what it holds once
+        source = io.BytesIO(Path(audio).read_bytes())
     duration_seconds = probe(source).duration_seconds
     if not isinstance(source, str):
         source.seek(0)
-    recognizer = Recognizer(bundle, threads)
+    recognizer = Recognizer(bundle, threads, decoder="greedy", gate=False)
     log_probs = recognizer.log_probs(source)
     spoken = recognizer.bundle
     aligned = align_text(log_probs, words, spoken.tokens, spoken.frame_seconds, duration_seconds, partial)

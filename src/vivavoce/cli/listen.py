@@ -21,7 +21,7 @@ from vivavoce.cli.recognition import (
     WordsFile,
     open_recognizer,
 )
-from vivavoce.errors import ConfigError
+from vivavoce.errors import AudioError, ConfigError
 
 if TYPE_CHECKING:
     from vivavoce.runtime.transcript import Transcript
@@ -89,6 +89,7 @@ def listen(
         # Opened before anything is drawn, so that its faults are told plainly.
         microphone = Microphone(rate, block_ms / 1000, int(device) if device and device.isdigit() else device)
         blocks = recorded(microphone)
+    failure: AudioError | None = None
     with captions.drawn():
         try:
             for samples, arrived in blocks:
@@ -96,10 +97,16 @@ def listen(
                 captions.show(stream.result(), arrived)
         except KeyboardInterrupt:
             pass  # the way to stop; what was said is still printed
+        except AudioError as error:
+            if not captions.delays:
+                raise
+            failure = error  # what was said before it is printed, too
     captions.end(stream.finish())
     print(captions.summary(), file=sys.stderr)
     if file is None and microphone.overflows:
         print(f"the sound system dropped sound {microphone.overflows} times", file=sys.stderr)
+    if failure is not None:
+        raise failure
 
 
 def early_frames(recognizer: Any, early_ms: int | None) -> int | None:
@@ -167,7 +174,8 @@ class Captions:
             return
         from rich.live import Live
 
-        with Live(console=self.console, transient=True, refresh_per_second=20) as self._live:
+        printed = sys.stdout.isatty()  # above the captions, and else where it is sent
+        with Live(console=self.console, transient=True, refresh_per_second=20, redirect_stdout=printed) as self._live:
             yield
 
     def show(self, transcript: Transcript, arrived: float) -> None:

@@ -307,7 +307,9 @@ def _counting(sentences: Iterable[T]) -> Iterator[T]:
 
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} sentences read"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
+    ) as bar:
         task = bar.add_task("reading", total=None)
         for number, sentence in enumerate(sentences):
             if number % 1000 == 0:

@@ -6,6 +6,7 @@ mistyped names answer at once, and whoever transcribes never loads what only tra
 
 from __future__ import annotations
 
+import codecs
 import errno
 import importlib
 import io
@@ -44,6 +45,10 @@ COMMANDS = {
 """Name and summary; whole sentences stand in each command's own help."""
 
 
+_PLACES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+"""What is wrong with a place that was named, and not with us."""
+
+
 class _Commands(TyperGroup):
     """Commands that are imported when they run, and errors that are a line instead of a traceback."""
 
@@ -70,6 +75,8 @@ class _Commands(TyperGroup):
             if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                 room = "no space is left on the device that is written to. Make room, and run it again."
                 raise SystemExit(_complain(f"error: {room}", 2)) from None
+            if isinstance(error, OSError) and error.filename and error.errno in _PLACES:
+                raise SystemExit(_complain(f"error: {error.filename}: {error.strerror}.", 2)) from None
             report = "This is a fault of vivavoce. Run it again with VIVA_DEBUG=1 and report what it prints."
             raise SystemExit(_complain(f"internal error: {type(error).__name__}: {error}\n{report}", 1)) from None
 
@@ -105,7 +112,8 @@ def main() -> None:
     """Run the command line: exit code 2 for a user's fault, 130 for Ctrl-C, 1 for ours."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names of files need not be Unicode, and not every terminal is; in JSON such an escape is even the right one.
-        sys.stdout.reconfigure(errors="backslashreplace")
+        codecs.register_error("json_escapes", _json_escapes)
+        sys.stdout.reconfigure(errors="json_escapes")
     app(prog_name="viva")
 
 
@@ -130,6 +138,14 @@ def _placeholder() -> None:
 
 for _name, _summary in COMMANDS.items():
     app.command(_name, help=_summary)(_placeholder)
+
+
+def _json_escapes(error: UnicodeError) -> tuple[str, int]:
+    """What cannot be written as JSON says it, in units of UTF-16."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
 
 
 def _complain(message: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ def listening(files: int, total_seconds: Callable[[], float | None]) -> Iterator
         yield Listening(lambda _seconds: None, lambda: None)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    # What is printed meanwhile goes above the bar where it is on the same terminal, and else where it is sent.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         total = total_seconds()
         task = bar.add_task("listening", total=total, state="")
         finished = 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -113,7 +114,7 @@ def _shown(sentences: Iterable[Sentence], characters: int | None) -> Iterator[Se
     if not console.is_terminal or characters is None:
         yield from sentences
         return
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task("speaking", total=characters)
         for sentence in sentences:
             yield sentence  # and it is said
@@ -150,22 +151,18 @@ def _put(pieces: Iterator[NDArray[Any]], output: Path | None, play: bool, sample
 def _source(text: str | None, file: Path | None) -> tuple[str | Iterable[str], int | None]:
     """The text, and how many characters a file has, roughly."""
     if file is None:
-        return (sys.stdin.read() if text == "-" else str(text)), None
+        return (_blocks(sys.stdin.buffer, "standard input") if text == "-" else str(text)), None
     try:
-        return _blocks(file), file.stat().st_size
+        # Opened here, so that a missing file is told before anything is loaded.
+        return _blocks(file.open("rb"), str(file)), file.stat().st_size
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _blocks(file: Path) -> Iterator[str]:
-    opened = file.open(encoding="utf-8")  # here, so that a missing file is told before anything is loaded
-
-    def blocks() -> Iterator[str]:
-        with opened:
-            try:
-                while block := opened.read(1 << 16):
-                    yield block
-            except UnicodeDecodeError as error:
-                raise TextError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
-
-    return blocks()
+def _blocks(opened: BinaryIO, name: str) -> Iterator[str]:
+    with io.TextIOWrapper(opened, encoding="utf-8-sig") as lines:
+        try:
+            while block := lines.read(1 << 16):
+                yield block
+        except UnicodeDecodeError as error:
+            raise TextError(f"{name} is not UTF-8 text ({error.reason} at byte {error.start}).") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from dataclasses import asdict
@@ -57,6 +58,10 @@ def tune(
         raise ConfigError(f"--format {form}: expected markdown or json.")
     if output is not None and output.exists():
         raise ConfigError(f"--output {output} is there already; name a new folder.")
+    if output is not None:
+        home = next(folder for folder in output.absolute().parents if folder.exists())
+        if not (home.is_dir() and os.access(home, os.W_OK)):
+            raise ConfigError(f"--output {output} cannot be made in {home}; name another folder.")
     tests = choose(test, limit)
 
     def said(line: str) -> None:
@@ -65,14 +70,14 @@ def tune(
 
     with tempfile.TemporaryDirectory() as work:
         result = measure(bundle, tests, work, max_wer_increase, threads, allow_dynamic, said)
+        if form == "json":
+            facts = {"winner": asdict(result.winner), "rows": [asdict(row) for row in result.rows]}
+            typer.echo(json.dumps(facts, indent=2))
+        else:
+            typer.echo("\n".join(_table(result)))
         if output is not None:
             write_winner(result, output)
             print(f"wrote {output}", file=sys.stderr)
-    if form == "json":
-        facts = {"winner": asdict(result.winner), "rows": [asdict(row) for row in result.rows]}
-        typer.echo(json.dumps(facts, indent=2))
-    else:
-        typer.echo("\n".join(_table(result)))
 
 
 def _table(result: Tuning) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -121,8 +122,9 @@ class GateRules:
     after_seconds: float = 0.8
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.threshold < 1.0 or min(*asdict(self).values()) < 0.0:
-            raise ModelError(f"{self}: expected a threshold between 0 and 1, and no negative times.")
+        times = list(asdict(self).values())[1:]
+        if not 0.0 < self.threshold < 1.0 or not all(0.0 <= time < math.inf for time in times):
+            raise ModelError(f"{self}: expected a threshold between 0 and 1, and times of 0 or more.")
 
 
 @dataclass(frozen=True)

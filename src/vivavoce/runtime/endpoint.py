@@ -8,8 +8,9 @@ events.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +49,8 @@ class EndpointRules:
     padding_seconds: float = 0.1
 
     def __post_init__(self) -> None:
+        if not all(map(math.isfinite, asdict(self).values())):
+            raise ConfigError(f"{self}: expected finite numbers; a day is 86400 seconds.")
         if not 0.0 < self.release_threshold <= self.threshold < 1.0:
             raise ConfigError(
                 f"threshold is {self.threshold} and release_threshold {self.release_threshold}; expected "

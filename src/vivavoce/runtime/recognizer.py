@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -180,9 +181,17 @@ class Recognizer:
         if jobs < 1:
             raise ConfigError(f"jobs is {jobs}; expected 1 or more.")
 
+        given_up = Event()
+
+        def listened(seconds: float) -> None:
+            if given_up.is_set():
+                raise CancelledError
+            if heard is not None:
+                heard(seconds)
+
         def one(audio: Audio) -> Transcript | VivaError:
             try:
-                return self.transcribe(audio, heard=heard)
+                return self.transcribe(audio, heard=listened)
             except VivaError as error:
                 return error
 
@@ -198,6 +207,7 @@ class Recognizer:
                 yield running.pop(0).result()
                 running += [pool.submit(one, audio) for audio in islice(waiting, 1)]
         finally:
+            given_up.set()  # whoever waits for no more results waits for no more than a block
             pool.shutdown(cancel_futures=True)
 
     def log_probs(self, audio: Audio, sample_rate: int | None = None, phones: bool = False) -> Array:

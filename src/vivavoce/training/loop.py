@@ -8,6 +8,7 @@ It does not know what a loss means, what a batch holds, or which network it trai
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -290,6 +291,7 @@ class _progress:  # noqa: N801 - a context manager used as a function
             TimeRemainingColumn(),
             console=console,
             disable=not (process.is_first and console.is_terminal),
+            redirect_stdout=sys.stdout.isatty(),
         )
         self.task = self.bar.add_task("training", total=total, completed=done)
 
