@@ -36,6 +36,7 @@ def test_bytes_survive_the_round_trip(encoding: str) -> None:
     again = pcm.encode(pcm.decode(data, encoding), encoding)
     if encoding == "mulaw":  # two codes stand for zero
         np.testing.assert_array_equal(pcm.decode(again, encoding), pcm.decode(data, encoding))
+        assert again == data.replace(b"\x7f", b"\xff")
     else:
         assert again == data
 
@@ -63,6 +64,10 @@ def test_faults() -> None:
     stream.accept(b"abc")
     with pytest.raises(AudioError, match="ended with 1 of 2 bytes"):
         stream.finish()
+
+
+def test_silence_in_mulaw_is_all_ones() -> None:
+    assert pcm.encode(np.array([0.0, -0.0]), "mulaw") == b"\xff\xff"
 
 
 def test_clipping() -> None:

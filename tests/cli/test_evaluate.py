@@ -89,6 +89,11 @@ def test_recordings_that_cannot_be_read(
     assert json.loads(done.out)["rows"][0]["utterances"] == 2
     assert done.err.splitlines()[0].startswith("1 of 3 recordings could not be read")
     assert "broken.wav is empty" in done.err
+    folder = shutil.copytree(tiny_bundle, tmp_path / "copy")
+    done = viva("evaluate", "--bundle", folder, "--record", tmp_path / "test.jsonl")
+    assert done.code == 2
+    assert "not in the report; nothing was recorded in the bundle:" in done.err
+    assert not json.loads((folder / "bundle.json").read_text())["accuracy"]
     write_manifest(tmp_path / "none.jsonl", [broken])
     done = viva("evaluate", "--bundle", tiny_bundle, tmp_path / "none.jsonl")
     assert (done.code, done.out) == (2, "")
@@ -115,3 +120,41 @@ def test_results_can_be_recorded(viva: Viva, tmp_path: Path, tiny_bundle: Path, 
     assert accuracy["greedy"][2]["interval_95"] == [0.0, 0.0]
     assert accuracy_table(accuracy) in (folder / "MODEL_CARD.md").read_text()
     assert Recognizer(folder).transcribe(answers[0].audio).text == answers[0].text
+
+
+@pytest.mark.parametrize("wish", [("--chunk-frames", 2), ("--no-gate",), ("--limit", 1)])
+def test_only_the_bundles_own_numbers_are_recorded(viva: Viva, wish: tuple[object, ...]) -> None:
+    done = viva("evaluate", "--record", *wish, "x.jsonl")
+    assert done.code == 2
+    assert "--record keeps what the bundle does by itself on whole test sets; leave out --chunk-frames" in done.err
+
+
+def test_places_are_tried_before_anything_is_recognised(
+    viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_manifest(tmp_path / "test.jsonl", answers[:1])
+    (tmp_path / "results.md").write_text("kept")
+    monkeypatch.setattr(Recognizer, "transcribe_files", None)
+    done = viva("evaluate", "--bundle", tiny_bundle, "-o", tmp_path / "results.md", tmp_path / "test.jsonl")
+    assert (done.code, done.out) == (2, "")
+    assert f"error: {tmp_path / 'results.md'}: no files can be written there" in done.err
+    assert (tmp_path / "results.md").read_text() == "kept"
+
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("vivavoce.cli.outputs.tempfile.TemporaryFile", refuse)
+    done = viva("evaluate", "--bundle", tiny_bundle, "--record", tmp_path / "test.jsonl")
+    assert (done.code, done.out) == (2, "")
+    assert f"error: {tiny_bundle}: no files can be written there (Permission denied)" in done.err
+
+
+def test_what_was_measured_is_shown_even_if_it_cannot_be_written(
+    viva: Viva, tmp_path: Path, tiny_bundle: Path, answers: list[Utterance]
+) -> None:
+    write_manifest(tmp_path / "test.jsonl", answers[:1])
+    (tmp_path / "out" / "report.json").mkdir(parents=True)
+    done = viva("evaluate", "--bundle", tiny_bundle, "-o", tmp_path / "out", tmp_path / "test.jsonl")
+    assert done.code == 2
+    assert done.out.startswith("# Word error report")
+    assert "report.json cannot be written: Is a directory; name another folder." in done.err

@@ -6,6 +6,7 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
+from vivavoce.cli import prepare as prepare_module
 from vivavoce.cli.prepare import prepare
 from vivavoce.data.manifest import read_manifest
 from vivavoce.errors import ConfigError, DataError
@@ -100,3 +101,49 @@ def test_wrong_settings(viva, corpora, tmp_path):
         viva("all", corpora, "--skip-missing", "-o", tmp_path / "m")
     with pytest.raises(ConfigError, match="no use for --prompts"):
         viva("librispeech", corpora / "librispeech", "--prompts", tmp_path / "p")
+
+
+@pytest.mark.parametrize("option", ["--without", "--speakers-of", "--not-texts-of"])
+def test_what_is_read_is_not_written_over(viva, corpora, tmp_path, option):
+    viva("all", corpora, "-o", tmp_path / "m")
+    test = tmp_path / "m" / "librispeech-test.jsonl"
+    content = test.read_bytes()
+    for arguments in (
+        ("librispeech", corpora / "librispeech", "-o", tmp_path / "m"),
+        ("librispeech", corpora / "librispeech", "--part", "test", "-o", test),
+        ("all", corpora, "-o", tmp_path / "m"),
+    ):
+        with pytest.raises(ConfigError, match=r"test\.jsonl is a manifest that is read, too"):
+            viva(*arguments, option, test)
+    assert test.read_bytes() == content
+
+
+def test_a_manifest_beside_those_that_are_written_is_read(viva, corpora, tmp_path):
+    viva("all", corpora, "-o", tmp_path / "m")
+    for corpus, *part in (("librispeech", "--part", "train"), ("ljspeech",)):
+        test = tmp_path / "m" / "librispeech-test.jsonl"
+        assert viva(corpus, corpora / corpus, *part, "--without", test, "-o", tmp_path / "m").exit_code == 0
+
+
+def test_all_folders_of_a_corpus_make_one_manifest_a_part(viva, corpora, tmp_path):
+    second = corpora / "LibriSpeech" / "train-c" / "5" / "6"
+    second.mkdir(parents=True)
+    soundfile.write(second / "5-6-0.wav", np.zeros(8000), 16000)
+    (second / "x.trans.txt").write_text("5-6-0 THIS IS FOUR\n")
+    viva("all", corpora, "-o", tmp_path / "m")
+    assert [u.id for u in read_manifest(tmp_path / "m" / "librispeech-train.jsonl")] == ["1-2-0", "5-6-0"]
+    assert [u.id for u in read_manifest(tmp_path / "m" / "librispeech-test.jsonl")] == ["3-4-0"]
+
+
+@pytest.mark.parametrize(("out", "beside"), [("v1.2", "v1.2"), ("a.b.jsonl", "a.b")])
+def test_recordings_go_beside_the_manifest(viva, corpora, tmp_path, monkeypatch, out, beside):
+    targets = []
+
+    def unpack(corpus, root, part, target):
+        targets.append(target)
+        return corpora / "ljspeech"
+
+    monkeypatch.setattr(prepare_module, "_is_git", lambda corpus, root: True)
+    monkeypatch.setattr(prepare_module, "_unpack", unpack)
+    viva("ljspeech", tmp_path, "-o", tmp_path / out)
+    assert targets == [tmp_path / beside / "ljspeech"]

@@ -34,6 +34,15 @@ def test_unknown_corpora(tmp_path):
         find_corpora(tmp_path)
 
 
+def test_a_folder_of_two_names_is_found_once(tmp_path):
+    for name in ("fsdd", "arctic"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cmu_arctic").symlink_to("arctic")
+    assert [folder.name for _, folder in find_corpora(tmp_path)] == ["arctic", "fsdd"]
+    (tmp_path / "free-spoken-digit-dataset").mkdir()
+    assert [corpus.NAME for corpus, _ in find_corpora(tmp_path)] == ["arctic", "fsdd", "fsdd"]
+
+
 def test_librispeech(tmp_path, make_audio):
     for part, speaker in (("train-clean-5", "19"), ("dev-clean", "84"), ("test-clean", "61")):
         chapter = tmp_path / part / speaker / "7"

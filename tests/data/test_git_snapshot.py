@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from vivavoce.data import git_snapshot
 from vivavoce.data.git_snapshot import GitSnapshot, extract, is_bare_repository
-from vivavoce.errors import DataError
+from vivavoce.errors import AudioError, DataError
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -62,6 +63,15 @@ def test_extract_converts_counts_and_goes_on(repository, tmp_path):
     before = (target / "wavs/a one.flac").stat().st_mtime_ns
     assert extract(snapshot, snapshot.paths(), target).present == 3
     assert (target / "wavs/a one.flac").stat().st_mtime_ns == before
+
+
+def test_what_cannot_be_written_is_no_fault_of_the_audio(repository, tmp_path, monkeypatch):
+    def write(path, waveform, sample_rate):
+        raise AudioError(f"{path} cannot be written: No space left on device.")
+
+    monkeypatch.setattr(git_snapshot, "write_waveform", write)
+    with pytest.raises(AudioError, match="No space left"):
+        extract(GitSnapshot(repository), ["wavs/a one.wav"], tmp_path / "out")
 
 
 def test_missing_objects_are_counted(repository, tmp_path):

@@ -24,6 +24,19 @@ def test_round_trip(tmp_path, make_audio, suffix):
     assert read_lhotse(recordings, supervisions) == utterances
 
 
+def test_ids_may_repeat_where_recordings_do_not(tmp_path, make_audio):
+    paths = [str(make_audio(tmp_path / f"{speaker}.wav", 1.0)) for speaker in "xy"]
+    utterances = [Utterance("001", path, path[-5], 1.0) for path in paths]
+    recordings, supervisions = tmp_path / "r.jsonl", tmp_path / "s.jsonl"
+    write_lhotse(recordings, supervisions, utterances)
+    assert read_lhotse(recordings, supervisions) == utterances
+    rows = [json.loads(line) for line in recordings.read_text().splitlines()]
+    assert [row["id"] for row in rows] == paths
+    recordings.write_text("".join(json.dumps({**row, "id": "001"}) + "\n" for row in rows))
+    with pytest.raises(DataError, match="line 2: recording 001 is there already"):
+        read_lhotse(recordings, supervisions)
+
+
 def test_rows_are_lhotses(tmp_path, make_audio):
     path = make_audio(tmp_path / "one.opus", 1.0, 48000)
     write_lhotse(

@@ -56,6 +56,10 @@ def test_a_foreign_nemo_row_without_id_gets_the_file_name(tmp_path):
         ('{"audio_filepath": "a", "duration": -1, "text": "t"}', "not negative"),
         ('{"audio_filepath": "a", "duration": NaN, "text": "t"}', "finite"),
         ('{"audio_filepath": "a", "duration": 1, "text": 5}', "expected a string"),
+        ('{"audio_filepath": null, "duration": 1, "text": "t"}', "audio_filepath is None"),
+        ('{"audio_filepath": "", "duration": 1, "text": "t"}', "audio_filepath is ''"),
+        ('{"audio_filepath": "a", "duration": 1' + 400 * "0" + ', "text": "t"}', "numbers of seconds"),
+        ('{"audio_filepath": "a", "duration": 1' + 9999 * "0" + ', "text": "t"}', "not JSON"),
     ],
 )
 def test_malformed_lines_are_named(tmp_path, line, fault):
@@ -73,6 +77,24 @@ def test_missing_and_empty_manifests(tmp_path):
     (tmp_path / "m.jsonl").write_text("\n")
     with pytest.raises(DataError, match="no utterance"):
         read_manifest(tmp_path / "m.jsonl")
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    (tmp_path / "m.jsonl").write_text('{"audio_filepath": "a", "duration": 1, "text": "t"}\n', encoding="utf-8-sig")
+    assert [u.text for u in read_manifest(tmp_path / "m.jsonl")] == ["t"]
+
+
+def test_what_cannot_be_written_is_said_before_the_utterances_are_made(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    def made():
+        raise AssertionError("made")
+        yield
+
+    with pytest.raises(DataError, match="is a folder; name a file"):
+        write_manifest(tmp_path, made())
+    with pytest.raises(DataError, match=r"file/m\.jsonl cannot be written: (File exists|Not a directory)"):
+        write_manifest(tmp_path / "file" / "m.jsonl", made())
 
 
 def test_only_train_parts_are_trained_on(tmp_path):

@@ -71,6 +71,12 @@ def test_test_sentences_are_left_out(text: Path) -> None:
     assert not set(without) & set(choose_sentences(text, 40, seed=3, without=[s.upper() for s in without]))
 
 
+def test_apostrophes_are_given_straight(tmp_path: Path) -> None:
+    """A curly one makes festival spell the letters beside it."""
+    (tmp_path / "text.txt").write_text("I don\u2019t know.\nHe \u2018knew\u2019 it.\n", encoding="utf-8")
+    assert sorted(choose_sentences(tmp_path / "text.txt", 2)) == ["He 'knew' it.", "I don't know."]
+
+
 def test_too_few_and_no_text(text: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds 65 speakable sentences; 100 were asked for"):
         choose_sentences(text, 100)

@@ -66,6 +66,17 @@ def test_what_only_touches_the_top_is_not_clipped() -> None:
     assert not find_clipping(0.1 * np.random.default_rng(0).standard_normal(RATE)).clipped
 
 
+@pytest.mark.parametrize(
+    ("rate", "hz", "amplitude"), [(44100, 120, 0.2), (48000, 50, 0.2), (192000, 200, 0.5), (16000, 20, 0.9)]
+)
+@pytest.mark.parametrize("phase", [0.0, 0.5, 2.0])
+def test_smooth_tops_are_not_clipped_however_flat(rate: int, hz: float, amplitude: float, phase: float) -> None:
+    tone = amplitude * np.cos(2 * np.pi * hz * np.arange(rate) / rate + phase)
+    for waveform in (tone, tone.astype(np.float32), np.rint(tone * 32767) / 32768):
+        assert not find_clipping(waveform).clipped
+        assert find_clipping(np.clip(waveform, -0.7 * amplitude, 0.7 * amplitude)).num_runs >= 2 * hz
+
+
 def test_only_one_side_may_be_clipped() -> None:
     assert find_clipping(np.minimum(sine(1.0), 0.8)).num_runs == 200
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vivavoce.data.manifest import Utterance
-from vivavoce.errors import DataError
+from vivavoce.errors import ConfigError, DataError
 from vivavoce.evaluation.reports import compare_reports, is_child, set_name, wer_report
 from vivavoce.metrics.confidence import bootstrap_interval
 from vivavoce.metrics.error_rate import error_rate
@@ -134,6 +134,8 @@ def test_worst_and_confusions() -> None:
 def test_written_files_hold_the_report(tmp_path: Path) -> None:
     report = wer_report(random_pairs(1), facts={"bundle": "asr-en-small", "real_time_factor": 0.01})
     report.write(tmp_path / "new" / "folder")
+    with pytest.raises(ConfigError, match=r"report\.md cannot be written: .*; name another folder"):
+        report.write(tmp_path / "new" / "folder" / "report.md")
     folder = tmp_path / "new" / "folder"
     stored = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert stored["rows"][0]["wer"]["value"] == report.rows[0].wer.value

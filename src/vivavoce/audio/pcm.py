@@ -2,7 +2,7 @@
 
 Integers are divided by the magnitude of their most negative value, so that full scale negative is exactly -1. Writing
 is the inverse with rounding to nearest, clipped to what the integer holds; reading and writing again gives the same
-bytes.
+bytes, but for mu-law's 0x7F: it is zero, too, and zero is written as 0xFF.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def encode(waveform: NDArray[Any], encoding: str = "s16le") -> bytes:
         return samples.astype("<f4").tobytes()
     if encoding == "mulaw":
         edges = (_LEVELS[1:].astype(np.float64) + _LEVELS[:-1]) / 2
-        return _CODES[np.searchsorted(edges, samples)].tobytes()
+        return _CODES[np.searchsorted(edges, samples, side="right")].tobytes()  # of the two zeros, 0xFF
     full = float(2 ** (8 * width - 1))
     values = np.clip(np.rint(samples * full), -full, full - 1).astype(np.int64)
     if encoding == "u8":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vivavoce.cli.outputs import need_writable_folder
 from vivavoce.cli.progress import listening
 from vivavoce.cli.recognition import (
     BundleFolder,
@@ -80,8 +81,17 @@ def evaluate(
         raise ConfigError(f"--format {form}: expected markdown or json.")
     if record and (hotwords is not None or words is not None):
         raise ConfigError("--record keeps what the bundle can do by itself; leave out --hotwords and --words.")
+    if record and (chunk_frames is not None or limit or not gate):
+        raise ConfigError(
+            "--record keeps what the bundle does by itself on whole test sets; leave out --chunk-frames, --no-gate "
+            "and --limit."
+        )
     utterances = choose(manifests, limit)
     recognizer = open_recognizer(bundle, decoder, hotwords, provider, threads, chunk_frames, gate=gate, words=words)
+    if output is not None:
+        need_writable_folder(output)
+    if record:
+        need_writable_folder(recognizer.bundle.folder)
     pairs: list[tuple[Utterance, str]] = []
     failures: list[VivaError] = []
     seconds, started = 0.0, time.process_time()
@@ -105,13 +115,13 @@ def evaluate(
         "real_time_factor": round(used / seconds, 5),
     }
     report = wer_report(pairs, facts)
+    typer.echo(report.markdown() if form == "markdown" else json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
     if output is not None:
         report.write(output)
     if record and not failures:
         kept = record_accuracy(recognizer.bundle, recognizer.decoder, [_recorded(row) for row in report.rows])
         put_numbers(recognizer.bundle.folder / str(kept.get("card", "MODEL_CARD.md")), kept["accuracy"])
-    typer.echo(report.markdown() if form == "markdown" else json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
-    _complain(failures, len(utterances))
+    _complain(failures, len(utterances), "; nothing was recorded in the bundle" if record else "")
 
 
 def _recorded(row: Row) -> dict[str, object]:
@@ -137,10 +147,13 @@ def choose(manifests: Sequence[Path], limit: int) -> list[Utterance]:
     return chosen
 
 
-def _complain(failures: Sequence[VivaError], count: int) -> None:
+def _complain(failures: Sequence[VivaError], count: int, consequence: str) -> None:
     if not failures:
         return
-    print(f"{len(failures)} of {count} recordings could not be read, and are not in the report:", file=sys.stderr)
+    print(
+        f"{len(failures)} of {count} recordings could not be read, and are not in the report{consequence}:",
+        file=sys.stderr,
+    )
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     raise typer.Exit(2)

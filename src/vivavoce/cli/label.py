@@ -36,7 +36,7 @@ def label(
     """Read speech without text, and keep what the recogniser is sure of, to train on.
 
     \b
-    viva prepare common_voice_clips clips/ -o unlabelled.jsonl
+    viva prepare common_voice_clips cv-corpus/ -o unlabelled.jsonl
     viva label unlabelled.jsonl -o labelled.jsonl --least 0.9
     viva train asr_small --set manifests=train.jsonl,labelled.jsonl --set initial=my-bundle
 

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from vivavoce.cli.outputs import need_new_manifest
 from vivavoce.data.checks import find_suspicious
 from vivavoce.data.corpora import Corpus, by_part, corpus_names, find_corpora, load_corpus
 from vivavoce.data.git_snapshot import GitSnapshot, extract, is_bare_repository
@@ -22,6 +24,7 @@ from vivavoce.data.sound_checks import find_noise
 from vivavoce.errors import ConfigError, DataError
 
 SHOWN_SUSPECTS = 5
+PARTS = ("train", "dev", "test", "unlabelled")  # that manifests are written of
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,13 @@ class Selection:
     speakers_of: Sequence[Path] = ()
     not_texts_of: Sequence[Path] = ()
     drop_suspects: bool = False
+
+    def need_apart(self, out: Path, corpora: Sequence[str], part: str | None) -> None:
+        """Refuse, before any work is done, to write over a manifest that is read here."""
+        parts = (part,) if part in PARTS else PARTS
+        names = [out / f"{corpus}-{name}.jsonl" for corpus in corpora for name in parts]
+        for path in [out] if out.suffix == ".jsonl" else names:
+            need_new_manifest(path, [*self.without, *self.speakers_of, *self.not_texts_of], "--out")
 
     def apply(self, utterances: list[Utterance]) -> list[Utterance]:
         """The utterances that stay."""
@@ -88,8 +98,10 @@ def prepare(
     selection = Selection(without or (), speakers_of or (), not_texts_of or (), drop_suspects)
     if corpus != "all":
         found = load_corpus(corpus)
+        selection.need_apart(out, [corpus], part)
         options = _options(found, prompts=prompts, skip_missing=skip_missing or None)
-        folder = _unpack(found, root, part, audio or out.with_suffix("") / found.NAME) if _is_git(found, root) else root
+        beside = out.with_suffix("") if out.suffix == ".jsonl" else out
+        folder = _unpack(found, root, part, audio or beside / found.NAME) if _is_git(found, root) else root
         with _progress_bar(found.NAME) as progress:
             if not _write(found, found.prepare(folder, part, progress, **options), out, selection):
                 raise DataError(f"no utterance of {found.NAME} is left; nothing was written.")
@@ -99,11 +111,13 @@ def prepare(
             "`viva prepare all` writes one manifest a part: --out must be a folder; --prompts and --skip-missing are "
             "for one corpus."
         )
+    pairs = find_corpora(root)
+    selection.need_apart(out, [found.NAME for found, _ in pairs], part)
     written = 0
-    for found, folder in find_corpora(root):
+    for found, folders in groupby(pairs, key=lambda pair: pair[0]):
         with _progress_bar(found.NAME) as progress:
-            utterances = [u for u in found.prepare(folder, None, progress) if part in (None, u.extra["part"])]
-        written += _write(found, utterances, out, selection)
+            utterances = [u for _, folder in folders for u in found.prepare(folder, None, progress)]
+        written += _write(found, [u for u in utterances if part in (None, u.extra["part"])], out, selection)
     if not written:
         raise DataError(f"no utterance {f'of part {part!r} ' if part else ''}was found in {root}; nothing was written.")
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from vivavoce.cli.outputs import need_writable_folder
+
 
 def synthesize(
     text: Annotated[Path, typer.Argument(help="Sentences, one a line (.txt or .txt.xz).", show_default=False)],
@@ -16,7 +18,7 @@ def synthesize(
     dictionary: Annotated[
         Path | None, typer.Option(help="Pronouncing dictionary; only sentences of its words are taken.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides sentences, voices, rates and pitches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides sentences, voices, rates and pitches.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Programs running at the same time.")] = 1,
 ) -> None:
     """Make training speech from text with espeak-ng, flite and festival, which must be installed.
@@ -33,6 +35,7 @@ def synthesize(
 
     known = frozenset(PronouncingDictionary.load(dictionary)) if dictionary is not None else None
     sentences = choose_sentences(text, count, seed, known)
+    need_writable_folder(out)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("speaking", total=count)

@@ -118,6 +118,9 @@ def extract(
     """Write files below `target`: audio as mono FLAC at `sample_rate`, under its name with `.flac`, the rest as it is.
 
     What is there already is left alone, so that a broken-off extraction goes on.
+
+    Raises:
+        AudioError: audio cannot be written.
     """
     target = Path(target)
     wanted = [(path, _place(target, path)) for path in paths]
@@ -133,10 +136,10 @@ def extract(
         if place.suffix == ".flac":
             try:
                 waveform = read_waveform(io.BytesIO(content), sample_rate)
-                # Resampling and lossy decoding overshoot a recording that was at full scale by a little.
-                write_waveform(partial, waveform.clip(-1.0, 1.0), sample_rate)
             except AudioError:
                 return path
+            # Resampling and lossy decoding overshoot a recording that was at full scale by a little.
+            write_waveform(partial, waveform.clip(-1.0, 1.0), sample_rate)
         else:
             partial.write_bytes(content)
         partial.replace(place)

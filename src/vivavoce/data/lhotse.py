@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
@@ -23,7 +24,8 @@ OWN_FIELDS = ("gender", "language")  # of a supervision, beside those of an utte
 def write_lhotse(recordings: str | Path, supervisions: str | Path, utterances: Iterable[Utterance]) -> int:
     """Write both manifests, reading each file's header for rate and length; returns the number of supervisions.
 
-    Several utterances in one file share its recording, which has the file's path for its name then.
+    A recording is named as its utterance. Several utterances in one file share its recording, which has the file's path
+    for its name then, as where other utterances have the same id.
 
     Raises:
         AudioError: a recording is missing or no audio.
@@ -32,7 +34,8 @@ def write_lhotse(recordings: str | Path, supervisions: str | Path, utterances: I
     uses: dict[str, list[Utterance]] = {}
     for utterance in rows:
         uses.setdefault(utterance.audio, []).append(utterance)
-    names = {audio: users[0].id if len(users) == 1 else audio for audio, users in uses.items()}
+    times = Counter(utterance.id for utterance in rows)
+    names = {audio: users[0].id if len(users) == times[users[0].id] == 1 else audio for audio, users in uses.items()}
     _write(recordings, (_recording(names[audio], audio) for audio in uses))
     return _write(supervisions, (_supervision(utterance, names[utterance.audio]) for utterance in rows))
 
@@ -41,7 +44,8 @@ def read_lhotse(recordings: str | Path, supervisions: str | Path) -> list[Uttera
     """Utterances of both manifests, in the order of the supervisions.
 
     Raises:
-        DataError: a manifest is missing or malformed, a supervision's recording is unknown, or is not one plain file.
+        DataError: a manifest is missing or malformed, two recordings have one id, a supervision's recording is unknown,
+            or is not one plain file.
     """
     paths: dict[str, str] = {}
     for row, where in _read(recordings):
@@ -49,6 +53,8 @@ def read_lhotse(recordings: str | Path, supervisions: str | Path) -> list[Uttera
             sources = row["sources"]
             if len(sources) != 1 or sources[0]["type"] != "file":
                 raise DataError(f"{where}: {row['id']} is not one plain file; export it from Lhotse as files first.")
+            if str(row["id"]) in paths:
+                raise DataError(f"{where}: recording {row['id']} is there already; give each an id of its own.")
             paths[str(row["id"])] = str(sources[0]["source"])
         except (KeyError, TypeError) as error:
             raise DataError(f"{where} is not a Lhotse recording ({error!r}).") from None

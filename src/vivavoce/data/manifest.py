@@ -80,7 +80,7 @@ def iterate_manifest(path: str | Path) -> Iterator[Utterance]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path} is not a file; expected a JSONL manifest. Make one with `viva prepare`.")
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         number = 0
         try:
             for number, line in enumerate(lines, 1):
@@ -93,12 +93,22 @@ def iterate_manifest(path: str | Path) -> Iterator[Utterance]:
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Write utterances as JSONL and return how many; audio below the manifest's folder is written relative to it."""
+    """Write utterances as JSONL and return how many; audio below the manifest's folder is written relative to it.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     folder = path.parent.resolve()
     count = 0
     partial = path.with_name(path.name + ".part")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name a file for the manifest.")
+    try:  # before the utterances, whose making may take hours
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}. Name another file.") from None
     with partial.open("w", encoding="utf-8") as out:
         for utterance in utterances:
             audio = Path(utterance.audio).resolve()
@@ -124,17 +134,19 @@ def _parse(line: str, path: Path, number: int) -> Utterance:
     where = f"{path}, line {number}"
     try:
         row = json.loads(line)
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # a JSONDecodeError, or a number of more digits than Python reads
         raise DataError(f"{where} is not JSON ({error}); expected one object a line.") from None
     if not isinstance(row, dict):
         raise DataError(f"{where} is a JSON {type(row).__name__}; expected an object.")
     try:
-        audio, text, duration = str(row.pop("audio_filepath")), row.pop("text"), float(row.pop("duration"))
+        audio, text, duration = row.pop("audio_filepath"), row.pop("text"), float(row.pop("duration"))
         offset = float(row.pop("offset", 0.0) or 0.0)
     except KeyError as error:
         raise DataError(f"{where} has no {error}; a manifest line needs audio_filepath, duration and text.") from None
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise DataError(f"{where}: duration and offset must be numbers of seconds.") from None
+    if not isinstance(audio, str) or not audio:
+        raise DataError(f"{where}: audio_filepath is {audio!r}; expected a recording's path.")
     if not isinstance(text, str):
         raise DataError(f"{where}: text is {text!r}; expected a string.")
     if not (0.0 <= duration < float("inf")) or not (0.0 <= offset < float("inf")):

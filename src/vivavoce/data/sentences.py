@@ -79,7 +79,7 @@ def is_speakable(sentence: str, known: Container[str] | None = None, min_words: 
 def choose_sentences(
     path: str | Path, count: int, seed: int = 0, known: Container[str] | None = None, without: Collection[str] = ()
 ) -> list[str]:
-    """Choose speakable sentences of varied vocabulary, each spoken form once.
+    """Choose speakable sentences of varied vocabulary, each spoken form once, their apostrophes straight.
 
     Half are drawn evenly; the other half are those of the drawn rest with the rarest words, so that more words are
     heard at least once.
@@ -96,7 +96,7 @@ def choose_sentences(
         if is_speakable(sentence, known):
             spoken = normalize_for_training(sentence)
             if spoken not in excluded:
-                unique.setdefault(spoken, sentence)
+                unique.setdefault(spoken, sentence.translate(QUOTES))  # festival spells the letters by a curly one
     if len(unique) < count:
         raise DataError(f"{path} holds {len(unique)} speakable sentences; {count} were asked for. Give more text.")
     spoken_forms = list(unique)

@@ -19,6 +19,9 @@ from vivavoce.dsp.windows import window
 from vivavoce.errors import AudioError, ConfigError
 
 _CLIPPED_RUN = 3  # Two equal samples at the top happen by chance; three in a row hardly do.
+# A smooth peak, which is a parabola, is flat over some samples, too: the more, the higher the rate. If it falls by no
+# more than a step over three samples, rounding included, two samples further on it has fallen by 20 steps at most.
+_CLIFF_STEPS = 24
 
 
 def rms_db(waveform: NDArray[Any]) -> float:
@@ -66,7 +69,7 @@ class Clipping:
     """Samples cut off at the top or the bottom of the range.
 
     Attributes:
-        num_samples: how many lie in runs of three or more at the clipping level.
+        num_samples: how many lie in runs of three or more at the clipping level, with a cliff on both sides.
         num_runs: how many such runs there are.
         fraction: num_samples of all samples.
         level: the absolute value at which the waveform is cut, or 0 where it is not.
@@ -82,8 +85,11 @@ class Clipping:
         return self.num_runs > 0
 
 
-def find_clipping(waveform: NDArray[Any], tolerance: float = 1e-4, min_level: float = 0.1) -> Clipping:
-    """Find flat tops: runs of three or more samples within `tolerance` of the waveform's own largest or smallest value.
+def find_clipping(waveform: NDArray[Any], step: float = 2.0**-15, min_level: float = 0.1) -> Clipping:
+    """Find flat tops: runs of three or more samples within a `step` of the waveform's own largest or smallest value.
+
+    A step is what one of 16 bits makes. On both sides the waveform must leave the top as no smooth peak does, by 24
+    steps within two samples: the tops of low tones are flat, too, at high rates above all.
 
     The level is the waveform's own, so a recording that was clipped and then turned down is found too, down to
     `min_level`; quieter peaks are taken for quantisation or silence.
@@ -94,12 +100,16 @@ def find_clipping(waveform: NDArray[Any], tolerance: float = 1e-4, min_level: fl
     for extreme, sign in ((float(samples.max()), 1.0), (-float(samples.min()), -1.0)):
         if extreme < min_level:
             continue
-        at_top = np.concatenate([[False], samples * samples.dtype.type(sign) >= extreme - tolerance, [False]])
-        steps = np.flatnonzero(at_top[1:] != at_top[:-1])
-        lengths = steps[1::2] - steps[::2]
-        long = lengths[lengths >= _CLIPPED_RUN]
-        if len(long):
-            num_samples, num_runs = num_samples + int(long.sum()), num_runs + len(long)
+        signed = samples * samples.dtype.type(sign)
+        at_top = np.concatenate([[False], signed >= extreme - step, [False]])
+        edges = np.flatnonzero(at_top[1:] != at_top[:-1])
+        starts, ends = edges[::2], edges[1::2]
+        long = ends - starts >= _CLIPPED_RUN
+        starts, ends = starts[long], ends[long]
+        cliffs = np.concatenate([[True] * 2, signed < extreme - _CLIFF_STEPS * step, [True] * 2])  # 2 before sample 0
+        cut = (cliffs[starts] | cliffs[starts + 1]) & (cliffs[ends + 2] | cliffs[ends + 3])
+        if cut.any():
+            num_samples, num_runs = num_samples + int((ends - starts)[cut].sum()), num_runs + int(cut.sum())
             level = max(level, extreme)
     return Clipping(num_samples, num_runs, num_samples / len(samples), level)
 

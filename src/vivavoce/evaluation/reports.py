@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.data.manifest import Utterance
-from vivavoce.errors import DataError
+from vivavoce.errors import ConfigError, DataError
 from vivavoce.metrics.confidence import Comparison, Interval, bootstrap_interval, compare_systems
 from vivavoce.metrics.error_rate import ErrorRate, error_rate
 from vivavoce.text.normalize import normalize_for_scoring
@@ -102,14 +102,25 @@ class Report:
         return "\n".join([*_head(self), *_table(self), *_details(self)]) + "\n"
 
     def write(self, folder: str | Path) -> None:
-        """Write report.md, report.json and utterances.jsonl into a folder, which is made where it is missing."""
+        """Write report.md, report.json and utterances.jsonl into a folder, which is made where it is missing.
+
+        Raises:
+            ConfigError: one of them cannot be written.
+        """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.md").write_text(self.markdown(), encoding="utf-8")
-        content = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
-        (folder / "report.json").write_text(content + "\n", encoding="utf-8")
         lines = [json.dumps(asdict(utterance), ensure_ascii=False) + "\n" for utterance in self.utterances]
-        (folder / "utterances.jsonl").write_text("".join(lines), encoding="utf-8")
+        files = {
+            "report.md": self.markdown(),
+            "report.json": json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n",
+            "utterances.jsonl": "".join(lines),
+        }
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                (folder / name).write_text(content, encoding="utf-8")
+        except OSError as error:
+            place = error.filename or folder
+            raise ConfigError(f"{place} cannot be written: {error.strerror or error}; name another folder.") from None
 
 
 def wer_report(

@@ -49,17 +49,22 @@ def load_corpus(name: str) -> Corpus:
 
 
 def find_corpora(root: Path) -> list[tuple[Corpus, Path]]:
-    """The corpora whose usual folder lies in `root`, each with that folder.
+    """The corpora whose usual folder lies in `root`, each with that folder; one with several, one after the other.
 
     Raises:
         DataError: none does.
     """
     root = Path(root)
     corpora = [load_corpus(name) for name in corpus_names()]
-    found = [(corpus, root / folder) for corpus in corpora for folder in corpus.FOLDERS if (root / folder).is_dir()]
+    found: dict[tuple[str, int, int], tuple[Corpus, Path]] = {}
+    for corpus in corpora:
+        for folder in corpus.FOLDERS:
+            if (root / folder).is_dir():
+                real = (root / folder).stat()  # two names may be one folder: by a link, or where case is ignored
+                found.setdefault((corpus.NAME, real.st_dev, real.st_ino), (corpus, root / folder))
     if not found:
         raise DataError(f"{root} holds no folder of a known corpus; looked for {', '.join(corpus_names())}.")
-    return found
+    return list(found.values())
 
 
 def by_part(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:

@@ -63,14 +63,14 @@ def files_wanted(paths: Sequence[str], part: str | None, read_text: Callable[[st
     clips = [path for path in paths if "/clips/" in "/" + path and PurePosixPath(path).suffix in AUDIO_SUFFIXES]
     if part == UNLABELLED:
         # A table that did not arrive would make its clips look unlabelled: read_text raises, and rightly so.
-        named = {row["path"] for path in tables for row in _rows(path, read_text(path)) if row.get("path")}
+        named = {row["path"] for path in tables for row in table_rows(read_text(path)) if row.get("path")}
         return tables + [path for path in clips if PurePosixPath(path).name not in named]
     wanted = [path for path in tables if PurePosixPath(path).stem in (PARTS if part is None else (part,))]
-    named = {row["path"] for path in wanted for row in _rows(path, read_text(path)) if row.get("path")}
+    named = {row["path"] for path in wanted for row in table_rows(read_text(path)) if row.get("path")}
     return wanted + [path for path in clips if PurePosixPath(path).name in named]
 
 
-def _rows(where: Path | str, content: str) -> Iterator[dict[str, str]]:
+def table_rows(content: str) -> Iterator[dict[str, str]]:
     """The rows of one of Common Voice's tables."""
     # Not splitlines: sentences hold the line separators of Unicode now and then.
     yield from csv.DictReader(content.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -78,7 +78,7 @@ def _rows(where: Path | str, content: str) -> Iterator[dict[str, str]]:
 
 def _labelled(listing: Path, part: str) -> list[Utterance]:
     utterances = []
-    for row in _rows(listing, listing.read_text(encoding="utf-8")):
+    for row in table_rows(listing.read_text(encoding="utf-8")):
         if not row.get("path") or not row.get("sentence"):
             raise DataError(f"{listing} lacks the columns path and sentence; expected Common Voice's own table.")
         extra = {"corpus": NAME, "part": part, "licence": LICENCE}
@@ -96,7 +96,7 @@ def _unlabelled(root: Path) -> list[Utterance]:
     tables = [path for name in JUDGED if (path := root / f"{name}.tsv").is_file()]
     if not {"validated.tsv", "invalidated.tsv"} <= {path.name for path in tables} or not (root / "clips").is_dir():
         raise DataError(f"{root} needs validated.tsv and invalidated.tsv beside clips to tell its unlabelled clips.")
-    rows = (row for path in tables for row in _rows(path, path.read_text(encoding="utf-8")))
+    rows = (row for path in tables for row in table_rows(path.read_text(encoding="utf-8")))
     named = {Path(row["path"]).stem for row in rows if row.get("path")}
     clips = [path for path in sorted((root / "clips").iterdir()) if path.suffix in AUDIO_SUFFIXES]
     extra = {"corpus": NAME, "part": UNLABELLED, "licence": LICENCE}
