@@ -27,6 +27,8 @@ DATA = Path(os.environ.get("VIVAVOCE_DATA", Path(__file__).parents[3] / "shared"
         ("Elm Dr. and John Smith, Jr.", "elm drive and john smith junior"),
         ("cats, dogs, etc. vs. birds", "cats dogs et cetera versus birds"),
         ("the U.S.A. and a Ph.D.", "the u s a and a p h d"),
+        ("the U.K.'s and U.S. men's", "the u k's and u s men's"),
+        ("he said 'to the U.S.' and left", "he said to the u s and left"),
         ("No. 5, vol. 2, pp. 3-4", "number five volume two pages three to four"),
         ("Dec. 25", "december twenty fifth"),
         ("#1 & #2", "number one and number two"),

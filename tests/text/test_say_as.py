@@ -46,6 +46,7 @@ READINGS = [
     ("time", "hms12", "5pm", "five P M"),
     ("time", "hms24", "17:45", "seventeen forty five"),
     ("time", "hms24", "17:45:10", "seventeen forty five and ten seconds"),
+    ("time", "", "3:00:01", "three o'clock and one second"),
     ("telephone", "", "(212) 555-0123", "two one two, five five five, zero one two three"),
     ("telephone", "", "+44 20 7946 0958", "plus four four, two zero, seven nine four six, zero nine five eight"),
     ("currency", "", "$42.01", "forty two dollars and one cent"),

@@ -52,6 +52,13 @@ PUNCTUATION: Cases = [
     (", , .", ""),
     ("", ""),
     ("<b>bold</b> text<br/>", "bold text"),
+    ('<a href="https://x.org/a.html">link</a> here', "link here"),
+    ("<p class='x'>Text <i>in</i> here</p>", "Text in here"),
+    ('<img src="a.png" alt="5 > 3" />and <hr>', "and"),
+    ("<speak>Hello <foo>there</foo></speak>", "Hello there"),
+    ("press <Enter> now", "press Enter now"),
+    ("John <john@x.org> wrote", "John john at X dot org wrote"),
+    ("see <https://www.x.org/a>.", "see W W W dot X dot org slash A."),
 ]
 
 SHOUTING: Cases = [
@@ -153,6 +160,13 @@ ABBREVIATIONS: Cases = [
     ("Dec. 25", "December twenty fifth"),
     ("Dept. of Defense", "Department of Defense"),
     ("ext. 42", "extension four two"),
+    ("l. 5 on p. A1, Pp. 3-5", "line five on page A one, Pages three to five"),
+    ("Tues. Mar. 12", "Tuesday March twelfth"),
+    ("On Mon. Dec. 4 we met", "On Monday December fourth we met"),
+    ("Thurs. May 9", "Thursday May ninth"),
+    ("on Fri. night and Sat. mornings", "on Friday night and Saturday mornings"),
+    ("The Sun. May I go?", "The Sun. May I go?"),
+    ("I sat. Morning came.", "I sat. Morning came."),
     ("max. 5 people", "maximum five people"),
 ]
 
@@ -214,6 +228,8 @@ ADDRESSES: Cases = [
     ("@NASA_Fan42", "at nasa underscore Fan forty two"),
     ("open report.pdf and main.py", "open report dot P D F and main dot P Y"),
     ("my-file_v2.tar.gz", "my dash file underscore V two dot tar dot G Z"),
+    ("Send report.pdf. John will read it.", "Send report dot P D F. John will read it."),
+    ("Visit x.us. John went.", "Visit X dot U S. John went."),
     ("song.mp3", "song dot M P three"),
     ("/site/www/bin", "slash site slash W W W slash bin"),
     ("C:\\Users\\me\\a.txt", "C colon backslash Users backslash me backslash A dot T X T"),
@@ -233,6 +249,13 @@ SIGNS: Cases = [
     ("≈ 10", "approximately ten"),
     ("3 ≤ 4 ≥ 1 ≠ 2", "three less than or equal to four greater than or equal to one is not equal to two"),
     ("x < y > z", "X less than Y greater than Z"),
+    ("aged <18 or >65 were", "aged less than eighteen or greater than sixty five were"),
+    ("If x <5 and y >3, stop.", "If X less than five and Y greater than three, stop."),
+    ("Is x<y or y>z?", "Is X less than Y or Y greater than Z?"),
+    ("x<y>z and x<b>c", "X less than Y greater than Z and X less than B greater than C"),
+    ("children aged <3 years", "children aged less than three years"),
+    ("p <3.", "P less than three."),
+    ("I <3 you <3", "I you"),
     ("A → B", "A to B"),
     ("© 2020 Acme™", "copyright twenty twenty Acme"),
     ("§ 5", "section five"),
@@ -251,6 +274,8 @@ SIGNS: Cases = [
     ("if a != b", "if a is not equal to B"),
     ("one | two", "one, two"),
     ("3 * 4", "three times four"),
+    ("f(x) = 3x + 2", "F X equals three X plus two"),
+    ("y = 2x", "Y equals two X"),
 ]
 
 ROMAN: Cases = [
@@ -276,6 +301,7 @@ ROMAN: Cases = [
     ("Malcolm X", "Malcolm X"),
     ("a CD in DC", "a C D in D C"),
     ("(i) one (ii) two", "one, one, two, two"),
+    ("g(x) and h(i)", "G X, and H I"),
     ("Title IX", "Title nine"),
     ("Vatican II", "Vatican two"),
     ("Final Fantasy VII", "Final Fantasy seven"),
@@ -327,6 +353,9 @@ MODERN: Cases = [
     ("from A-Z", "from A to Z"),
     ("b. 1900, d. 1980", "born nineteen hundred, died nineteen eighty"),
     ("*67", "star sixty seven"),
+    ("The answer is C. 12 people agreed.", "The answer is C. twelve people agreed."),
+    ("Take vitamin C. 500 mg", "Take vitamin C. five hundred milligrams"),
+    ("Pub. L. 104", "Pub. L. one hundred four"),
 ]  # fmt: skip
 
 

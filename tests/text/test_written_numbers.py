@@ -87,6 +87,18 @@ def test_dates_and_ordinals(written: str, spoken: str) -> None:
         ("$.50 or £.5 million", "fifty cents or point five million pounds"),
         ("5% of 99.5 %", "five percent of ninety nine point five percent"),
         ("1¢ or 2¢", "one cent or two cents"),
+        ("$5-$10 or $5-10", "five to ten dollars or five to ten dollars"),
+        ("$5-10 million", "five to ten million dollars"),
+        (
+            "$1.5-2m or $500k-$1m",
+            "one point five to two million dollars or five hundred thousand to one million dollars",
+        ),
+        ("$1500-2000", "one thousand five hundred to two thousand dollars"),
+        ("£2.50-£3", "two pounds and fifty pence to three pounds"),
+        ("$5 - $10", "five to ten dollars"),
+        ("$5 - 10 men", "five dollars - ten men"),
+        ("$30,000 - $15,000 apiece", "thirty thousand dollars - fifteen thousand dollars apiece"),
+        ("a $5-a-day job", "a five dollars-a-day job"),
     ],
 )
 def test_money_and_percent(written: str, spoken: str) -> None:
@@ -125,6 +137,17 @@ def test_times(written: str, spoken: str) -> None:
         ("555-1234", "five five five one two three four"),
         ("(212) 555-1234", "two one two five five five one two three four"),
         ("10-year-old", "ten-year-old"),
+        ("5-6pm or 9am-5pm", "five to six p m or nine a m to five p m"),
+        ("9 a.m. - 5 p.m. daily", "nine a m to five p m daily"),
+        ("10:30-11:45 and 10:30-11", "ten thirty to eleven forty five and ten thirty to eleven"),
+        ("1.5-2 hours, 1.2-3.4", "one point five to two hours, one point two to three point four"),
+        ("20-30km, 5 km-10 km", "twenty to thirty kilometers, five kilometers to ten kilometers"),
+        ("20%-30% and 5-6%", "twenty percent to thirty percent and five to six percent"),
+        ("13-14th", "thirteen to fourteenth"),
+        ("5-6-2020 and 5-6-7", "five six twenty twenty and five-six-seven"),
+        ("at 5:30 - 10 minutes", "at five thirty - ten minutes"),
+        ("2.5 - 0.5", "two point five - zero point five"),
+        ("555-1234 km", "five five five one two three four km"),
     ],
 )
 def test_ranges_fractions_measures_and_telephones(written: str, spoken: str) -> None:

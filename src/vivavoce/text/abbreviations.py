@@ -74,8 +74,13 @@ def expand_abbreviations(text: str) -> str:
 
 
 def split_dotted_letters(text: str) -> str:
-    """`U.S.A.` -> "U S A"; call after numbers are spelled, which read `p.m.` themselves."""
-    return _DOTTED_LETTERS.sub(lambda match: " " + " ".join(match[0].replace(".", "")) + " ", text)
+    """`U.S.A.` -> "U S A", `U.K.'s` -> "U K's"; call after numbers are spelled, which read `p.m.` themselves."""
+    return _DOTTED_LETTERS.sub(_letters_apart, text)
+
+
+def _letters_apart(match: re.Match[str]) -> str:
+    owner = re.match(r"'s\b", match.string[match.end() : match.end() + 3], re.IGNORECASE)
+    return f" {' '.join(match[0].replace('.', ''))}{'' if owner else ' '}"
 
 
 def expand_symbols(text: str) -> str:

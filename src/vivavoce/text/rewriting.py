@@ -40,7 +40,8 @@ def rewrite(
 
 
 def apply(rules: Iterable[Rewrite], text: str) -> str:
-    """The text after each rule in turn; words that a rule says are set apart from letters and digits beside them."""
+    """The text after each rule in turn; words that a rule says are set apart from letters and digits beside
+    them. Digits that it leaves keep what is written at them, for the rules that follow ("13-14th": "13 to 14th")."""
     for rule in rules:
         if not rule.needs or any(needed in text for needed in rule.needs):
             text = rule.pattern.sub(lambda match, say=rule.say: _set_apart(match, say(match)), text)  # type: ignore[misc]
@@ -51,6 +52,6 @@ def _set_apart(match: Match, words: str | None) -> str:
     if words is None:
         return match[0]
     text, start, end = match.string, match.start(), match.end()
-    before = " " if text[start - 1 : start].isalnum() and words[:1].isalnum() else ""
-    after = " " if text[end : end + 1].isalnum() and words[-1:].isalnum() else ""
+    before = " " if text[start - 1 : start].isalnum() and words[:1].isalpha() else ""
+    after = " " if text[end : end + 1].isalnum() and words[-1:].isalpha() else ""
     return f"{before}{words}{after}"

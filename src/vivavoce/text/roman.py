@@ -125,7 +125,7 @@ RULES = (
         _named,
         _PAIRS,
     ),
-    rewrite(r"(?<=\()([ivx]{1,6})\)", _listed, "("),
+    rewrite(r"(?<![A-Za-z]\()(?<=\()([ivx]{1,6})\)", _listed, "("),  # not "f(x)"
 )
 
 

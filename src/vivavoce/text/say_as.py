@@ -124,7 +124,8 @@ def _time(text: str, form: str) -> str | None:
     said = clock_time(hour, minute, half)
     said = said[: -len(half) - 1] + " ".join(half).upper() if half else said
     if written[3]:
-        return f"{said} and {integer(str(int(written[3])))} seconds"
+        second = int(written[3])
+        return f"{said} and {integer(str(second))} second{'' if second == 1 else 's'}"
     return said
 
 

@@ -27,13 +27,14 @@ from vivavoce.text.spoken_codes import say_codes
 from vivavoce.text.spoken_dates import say_dates
 from vivavoce.text.spoken_money import say_amounts
 from vivavoce.text.spoken_numbers import say_numbers, say_ranges
-from vivavoce.text.spoken_symbols import GREEK, fold_for_reading, say_symbols
+from vivavoce.text.spoken_symbols import GREEK, drop_tags, fold_for_reading, say_symbols
 from vivavoce.text.spoken_units import say_bare_units, say_measures
 
 _PIECE = 1024  # characters that are read at once: rules look no further than a sentence
 _LONG_DIGITS = re.compile(r"\d{34,}")
 _SENTENCE_END = re.compile(r"(\w[\w']+)[.?!][\"')]* (?=[\"'(]?[A-Z])")
 _LETTER_OF_CODE = re.compile(r"(?<![A-Za-z])(?=A-?\d)|(?<=\d)(?=[aA](?![\w.']))")
+_FORMULA = re.compile(r"(?<![A-Z])(?:N(?=O[2-9])|S(?=O[2-9]))|(?<=\d)(?:[NS](?=O(?![A-Za-z]))|O(?=H(?![A-Za-z])))")
 _DIGIT = re.compile(r"\d")
 _ELLIPSIS = re.compile(r"\.(?: ?\.)+")
 _DOT_BEFORE_MARK = re.compile(r"(?<![.\s])\.(?=[,;:])")  # an abbreviation's: "etc., and"
@@ -122,11 +123,11 @@ def _join(parts: object) -> str:
 
 def _read(text: str) -> str:
     source = text
-    text = say_addresses(text)
+    text = say_addresses(drop_tags(text))
     text = say_abbreviations(calm_shouting(text))
     text = say_roman_numerals(text)
     if _DIGIT.search(text):
-        text = _LETTER_OF_CODE.sub(LETTER, text)
+        text = _FORMULA.sub(r" \g<0> ", _LETTER_OF_CODE.sub(LETTER, text))
         text = _LONG_DIGITS.sub(lambda match: f" {digits(match[0])} ", text)
         for stage in (say_dates, say_amounts, say_codes, say_ranges, say_measures, say_numbers):
             text = stage(text)

@@ -225,13 +225,18 @@ def _one_letter(letter: str) -> str:
 
 
 def _initial(match: Match) -> str | None:
-    """`J. Smith` loses its dot, "Plan B. Eat" and "So did I. The" keep it."""
+    """`J. Smith` loses its dot, "Plan B. Eat", "So did I. The" and a file's "dot P D F. John" keep it."""
     if ends_sentence(match.string, match.end()) or _before(match)[1].lower() in LETTER_CONTEXTS:
+        return None
+    if _OF_ADDRESS.search(match.string, max(0, match.start() - 16), match.start()):
         return None
     return _one_letter(match[1])
 
 
+_OF_ADDRESS = re.compile(r" dot (?:[A-Z] ){0,4}\Z")
 _MONTH = _names(MONTHS, True) + "|" + _names(MONTHS).upper()
+_HALF_DAY = "mornings?|afternoons?|evenings?|nights?"
+_WHOLE_MONTH = _names({*MONTHS.values(), "may"}, True)
 _DAY = _names(WEEKDAYS, True) + "|" + _names(WEEKDAYS).upper()
 _BEHIND = r"(?:(?<=[\w&).] )|(?<=[\w)], ))"
 _NO_CITIES = {"well", "fine", "right", "oh", "hey", "sure", "good", "great", "sorry", "okay", "alright", "hello", "hi"}
@@ -268,12 +273,16 @@ RULES = (
     rewrite(rf"(?<=\d )({_MONTH})(?:\.|(?!\w))", _month, _FIGURES),
     rewrite(rf"(?<![\w.-])({_SPAN})\.? ?- ?({_SPAN})(?![\w-])\.?", _span, "-"),
     rewrite(
-        rf"(?<![\w.])({_DAY})(?:\.(?=,| ?\d|-| (?:{_MONTH}|to|at|and|through)\b|\Z)|(?=, ?(?:{_MONTH}|\d)))",
+        rf"(?<![\w.])({_DAY})(?:\.(?=,| ?\d|-| (?:{_MONTH}|to|at|and|through|{_HALF_DAY})\b| (?:{_WHOLE_MONTH}) \d|"
+        rf"\Z)|(?=, ?(?:{_MONTH}|\d)))",
         _weekday,
         (*map(str.capitalize, WEEKDAYS), *map(str.upper, WEEKDAYS)),
     ),
     rewrite(
-        rf"(?<![\w.])({_names(BEFORE_NUMBERS)})\. ?(?=\d|(?-i:[A-Z]{{1,2}}-?\d))", _number_follows, ".", re.IGNORECASE
+        rf"(?<![\w.])({_names(BEFORE_NUMBERS.keys() - set('pcl'))}|(?-i:[pcl]))\. ?(?=\d|(?-i:[A-Z]{{1,2}}-?\d))",
+        _number_follows,
+        ".",
+        re.IGNORECASE,
     ),
     rewrite(
         rf"(?<![\w.])({_NUMBERED}|{_NUMBERED.lower()}|pp|p)\. ?(?=(?:[IVXLC]{{1,9}}|[ivxlc]{{1,9}})\b)",

@@ -27,6 +27,11 @@ def _international(match: Match) -> str | None:
     return say_telephone(match[0]) if 7 <= count <= 15 else None
 
 
+def _national(match: Match) -> str | None:
+    """Outside of North America: a zero before the code of the place, nine digits or more."""
+    return say_telephone(match[0]) if 9 <= len(re.sub(r"\D", "", match[0])) <= 12 else None
+
+
 def _groups(match: Match) -> str:
     return ", ".join(digits(group) for group in re.findall(r"\d+", match[0]))
 
@@ -56,6 +61,12 @@ RULES = (
     rewrite(r"(?<![\w.+-])(?:\+?1[-. ])?(?:\(\d{3}\)\s?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-]|[.,]\d)", _telephone),
     rewrite(r"(?<![\w.+-])(?:1-)?(?:8\d\d|900)-(?:[A-Z]{7}|\d{3}-[A-Z]{4}|[A-Z]{3}-[A-Z]{4})(?![\w-])", _telephone),
     rewrite(r"(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){1,6}(?!\w)", _international, "+"),
+    rewrite(
+        r"(?<![\w.,:/$£€+-])(?:\(0\d{1,4}\) ?|0\d{1,4}(?P<sign>[ -]))\d{2,8}(?:(?(sign)(?P=sign)|[ -])\d{2,8}){0,4}"
+        r"(?![\w-]|[.,:/]\d)",
+        _national,
+        "0",
+    ),
     rewrite(r"(?<![\w.-])\d{3}-\d{2}-\d{4}(?![\w-])", _groups, "-"),
     rewrite(r"(?<![\w.-])\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?![\w-])", _groups),
     rewrite(r"(?<![\w./-])\d{3}-\d{4}(?![\w-]|[.,]\d)", _groups, "-"),

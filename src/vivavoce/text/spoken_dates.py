@@ -136,6 +136,12 @@ def _dot(match: Match) -> str:
     return stop(match.string, match.end()) if match["half"] and match["half"].endswith(".") else ""
 
 
+def _lasting(match: Match) -> str:
+    """`2h 15m` -> "two hours fifteen minutes"."""
+    parts = match.groupdict()
+    return " ".join(_count(int(parts[name]), name) for name in ("hour", "minute", "second") if parts.get(name))
+
+
 def _military(match: Match) -> str:
     hour, minute = match["hour"], int(match["minute"])
     said = f"oh {UNITS[int(hour)]}" if hour[0] == "0" else cardinal(int(hour))
@@ -160,6 +166,11 @@ def _verse(match: Match) -> str:
     return f"{first}{_BOOKS[match['book']]} {said}"
 
 
+def _to(match: Match) -> str:
+    """The beginning of a span, still as it is written."""
+    return f"{match[1]} to "
+
+
 def _years(match: Match) -> str:
     return f"{year(int(match['first']))} to {year(int(match['second']))}"
 
@@ -169,7 +180,28 @@ _CLOSE = r"(?![\w:%/-]|[.,]\d)"
 _ALONE = r"(?<![\w.,:/-])"
 _TO_DAY = rf"(?: ?(?:-|to|through) ?(?P<last>{_DAY}){_ORD})?"
 _TWELVE = r"(?P<hour>1[0-2]|0?[1-9])"
+_SPANS = (
+    rewrite(
+        rf"(?<![\w-])({_MONTH}(?: {_DAY}{_ORD})?(?:,? {_YEAR})?)"
+        rf"(?:-(?={_MONTH}(?![\w-]))| - (?={_MONTH},? \d))",
+        _to,
+        "-",
+    ),
+    rewrite(
+        rf"{_OPEN}({_DAY}{_ORD}(?: of)? {_MONTH}(?:,? {_YEAR})?) ?- ?(?={_DAY}{_ORD}(?: of)? {_MONTH}(?![\w-]))",
+        _to,
+        "-",
+    ),
+    rewrite(
+        rf"{_OPEN}({_YEAR})(?: ?- ?(?=[Pp]resent(?![\w-]))|-(?=(?:now|today)(?![\w-])))",
+        _to,
+        "-",
+    ),
+    rewrite(rf"{_ALONE}({_CLOCK}(?::[0-5]\d)?(?:\s?{_HALF})?) ?- ?(?=(?:noon|midnight)(?![\w-]))", _to, "-"),
+    rewrite(rf"(?<![\w-])([Nn]oon|[Mm]idnight) ?- ?(?={_CLOCK}(?::[0-5]\d|\s?{_HALF}))", _to, "-"),
+)
 RULES = (
+    *_SPANS,
     rewrite(r"(?<![\w.-])('?(?:\d\d)?\d0'?s) ?- ?(?='?(?:\d\d)?\d0s(?![\w-]))", lambda m: f"{m[1]} to ", "-"),
     rewrite(
         r"(?<![\w/.-])(?P<year>\d{4})([-/])(?P<month>\d{1,2})\2(?P<day>\d{1,2})"
@@ -212,6 +244,13 @@ RULES = (
     ),
     rewrite(rf"{_ALONE}{_TWELVE}\.(?P<minute>[0-5]\d)(?P<second>)\s?(?P<half>{_HALF})", _time, "."),
     rewrite(rf"{_ALONE}{_TWELVE}\s?(?P<half>{_HALF})", _hour),
+    rewrite(rf"{_ALONE}(?P<hour>\d{{1,3}})h(?P<minute>[0-5]\d)(?!\w|[.,:/]\d)", _lasting, "h"),
+    rewrite(
+        rf"{_ALONE}(?P<hour>\d{{1,3}})h ?(?P<minute>[0-5]?\d)m(?:in)?(?: ?(?P<second>[0-5]?\d)s)?(?![\w/^])",
+        _lasting,
+        "h",
+    ),
+    rewrite(rf"{_ALONE}(?P<minute>[0-5]?\d)m ?(?P<second>[0-5]?\d)s(?![\w/^])", _lasting, "m"),
     rewrite(rf"{_ALONE}(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?= (?:hours|hrs)\b)", _military),
     rewrite(r"(?<!\w)'?(?<![\d.,$£€])(?P<value>(?:1[1-9]|20)?\d0)'?s\b", _decade, "s"),
     rewrite(r"(?<![\w'])'(?P<value>\d{2})(?![\w'])", _short_year, "'"),

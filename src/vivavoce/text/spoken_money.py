@@ -38,6 +38,9 @@ SIGNS: dict[str, Names] = {
     "NZ$": (("New Zealand dollar", "New Zealand dollars"), _CENT),
     "HK$": (("Hong Kong dollar", "Hong Kong dollars"), _CENT),
     "S$": (("Singapore dollar", "Singapore dollars"), _CENT),
+    "CAD$": (("Canadian dollar", "Canadian dollars"), _CENT),
+    "AUD$": (("Australian dollar", "Australian dollars"), _CENT),
+    "NT$": (("New Taiwan dollar", "New Taiwan dollars"), _CENT),
     "R$": (("real", "reals"), ("centavo", "centavos")),
 }
 CODES: dict[str, Names] = {
@@ -53,9 +56,10 @@ CODES: dict[str, Names] = {
 }  # fmt: skip
 SCALES = {
     "k": "thousand", "m": "million", "mn": "million", "mln": "million", "mio": "million", "mm": "million",
+    "lakhs": "lakh", "crores": "crore", "lakh crores": "lakh crore",
     "bn": "billion", "b": "billion", "bln": "billion", "t": "trillion", "tn": "trillion", "trn": "trillion",
 }  # fmt: skip
-_SCALE = r"hundred|thousand|million|billion|trillion|mln|mio|bln|trn|mn|mm|bn|tn|[kKmMbBtT]"
+_SCALE = r"hundred|thousand|million|billion|trillion|lakh crores?|lakhs?|crores?|mln|mio|bln|trn|mn|mm|bn|tn|[kKmMbBtT]"
 _AMOUNT = rf"(?:{INTEGER}(?:\.\d+)?|\.\d+)"
 _SIGN = "|".join(sorted(map(re.escape, SIGNS), key=len, reverse=True))
 _CODE = "|".join(CODES)
@@ -87,12 +91,18 @@ def _money(match: Match) -> str:
     hyphened = match["hyphen"] is not None or bool(re.match(r"-[a-z]", match.string[match.end() : match.end() + 2]))
     single = hyphened or attributive(match)
     minus = "minus " if match["minus"] else ""
-    if match["last"]:
+    if match["last"] and not (scale or last_scale) and _has_cents(match["first"], match["last"]):
+        words = f"{say_money(match['first'], names)} to {say_money(match['last'], names, single=single)}"
+    elif match["last"]:
         first = _bare(match["first"], scale if scale.lower() != last_scale.lower() else "")
         words = f"{first} to {say_money(match['last'], names, last_scale or scale, single)}"
     else:
         words = say_money(match["first"], names, scale, single)
     return minus + words + _per(match)
+
+
+def _has_cents(*numbers: str) -> bool:
+    return any(re.search(r"\.\d\d\Z", number) for number in numbers)
 
 
 def _bare(number: str, scale: str) -> str:
@@ -117,6 +127,14 @@ _PER = (
 _MINUS = r"(?P<minus>(?<![\w)])-)?"
 RULES = (
     rewrite(r"(?<![\w.,])\d{1,2}(?:,\d{2}){1,6},\d{3}(?![\d,])", lambda m: m[0].replace(",", ""), ","),  # lakhs
+    rewrite(
+        rf"(?<![A-Za-z])[$£€¥]\s?(?P<first>{_AMOUNT}(?:\s?(?:{_SCALE})(?!\w))?)\s?(?P<code>{_CODE})(?!\w)",
+        lambda m: f"{m['code']} {m['first']}",
+        "$£€¥",
+    ),
+    rewrite(
+        r"€\s?(\d{1,3}(?:\.\d{3}){1,5}|\d{1,9}),(\d{2})(?!\w|[.,]\d)", lambda m: f"€{m[1].replace('.', '')}.{m[2]}", "€"
+    ),
     rewrite(r"(?<![\w.,])(\d{1,3}(?:\.\d{3}){0,5}),(\d{2})(?=\s?€)", lambda m: f"{m[1].replace('.', '')}.{m[2]}", "€"),
     rewrite(r"~ ?(?=[$£€]?\.?\d)", "about ", "~"),
     rewrite(

@@ -32,7 +32,7 @@ _CODED = (
     "Box Number Lot Bay Cell Studio Track Platform Train Tram Freeway Exit Cabin Area Form Section Title Chapter "
     "Local Seat Math English History Physics Biology Chemistry Psychology Economics"
 ).split()
-_SPELLED = "PIN|pin|[Cc]ode|[Cc]odes|ZIP|zip|[Ee]xtension|[Pp]ostcode|[Pp]asscode|serial number"
+_SPELLED = "PIN|pin|[Cc]ode|[Cc]odes|ZIP|[Zz]ip|[Ee]xtension|[Pp]ostcode|[Pp]asscode|serial number"
 _DIALLED = "[Cc]all|[Cc]alled|[Cc]alling|[Dd]ial|[Dd]ialed|[Dd]ialing|[Dd]ialled|[Pp]hone|[Pp]honed"
 _STREETS = (
     "Street Avenue Road Boulevard Drive Lane Court Place Terrace Square Parkway Highway Way Broadway Crescent Close"
@@ -40,6 +40,9 @@ _STREETS = (
 _PAIRED = {"24/7", "9/11", "7/11", "50/50", "20/20"}
 MONTHS = "January February March April May June July August September October November December".split()
 _DATED = frozenset("on by since until from dated due before after".split())
+_TERM = re.compile(r"[=+*^] ?\d{1,4}\Z")
+_PART_OF = re.compile(r" of\b| (?:inch|mile|cup)")
+_COMMON_FRACTIONS = {"1/2", "1/3", "2/3", "1/4", "3/4"}
 _ERA = re.compile(r" ?(?:AD|BC|CE|BCE|A D|B C|C E|B C E)\b")
 _IN_THE_YEAR = re.compile(r"\b(?:[Ii]n|year) \Z")
 _AFTER_YEAR = re.compile(r",(?! \d)| [A-Z]| (?:he|she|they|it|the)\b")
@@ -108,6 +111,26 @@ def _days(match: Match) -> str | None:
     return f"{_month_and_day(first, day)} to {_month_and_day(last, last_day)}"
 
 
+def _times(match: Match) -> str | None:
+    """`10x`, not the unknown of "3x + 2" and "y = 2x"."""
+    unknown = _TERM.search(match.string, max(0, match.start() - 8), match.start())
+    return None if unknown else " times"
+
+
+def _from_day(match: Match) -> str | None:
+    """`from 12/20 to 1/3` are two days, unless both are what halves, thirds and quarters are: `from 1/3 to 3/4`."""
+    parts = {match[2], match[4]}
+    if parts <= _COMMON_FRACTIONS or _PART_OF.match(match.string[match.end() :][:12]):
+        return None
+    first, last = (_read_day(part) for part in (match[2], match[4]))
+    return f"{match[1]}{first}{match[3]}{last}" if first and last else None
+
+
+def _read_day(text: str) -> str | None:
+    month, day = map(int, text.split("/"))
+    return _month_and_day(month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
+
+
 def _fraction(match: Match) -> str:
     top, bottom = match["top"], match["bottom"]
     before, after = match.string[max(0, match.start() - 20) : match.start()], match.string[match.end() :][:12]
@@ -130,13 +153,22 @@ def _ratio(text: str, top: int, bottom: int, before: str, after: str) -> str | N
     if text in _PAIRED or re.match(r" time\b", after):
         return pair
     if 0 <= top <= bottom and (bottom in (5, 10, 100) or top == bottom):
-        part_of = re.match(r" of\b| of an? | (?:inch|mile|cup)", after)
+        part_of = _PART_OF.match(after)
         if re.match(r"[ -]stars?\b| points?\b", after) or _RATED.search(before) or (bottom > 5 and not part_of):
             return f"{cardinal(top)} out of {cardinal(bottom)}"
     word = re.search(r"([A-Za-z]+),? \Z", before)
     if 1 <= top <= 12 and 13 <= bottom <= 31 and bottom not in (16, 20, 24, 25):  # what is never a fraction
         return _month_and_day(top, bottom)
-    if word and (word[1] in _DATED or word[1].endswith("day")) and 1 <= top <= 12 and 1 <= bottom <= 31:
+    is_part = _PART_OF.match(after) or re.match(r" (?:to|through|until|till) \d{1,2}/", after)
+    if text in ("12/24", "12/25") and not is_part:
+        return _month_and_day(top, bottom)
+    if (
+        not is_part
+        and word
+        and (word[1].lower() in _DATED or word[1].endswith("day"))
+        and 1 <= top <= 12
+        and 1 <= bottom <= 31
+    ):
         return _month_and_day(top, bottom)
     if 1000 <= top <= 2099 and bottom < 100:
         return f"{year(top)} {'oh ' if bottom < 10 else ''}{cardinal(bottom)}"
@@ -228,6 +260,11 @@ RANGES = (
     rewrite(r"(?<=GMT|UTC)([+-])(?=\d)", lambda m: " plus " if m[1] == "+" else " minus ", "+-"),
     rewrite(r"(?<=\d)_(?=\d{3})", ","),
     rewrite(r"(?<![\w-])(\d{1,4}(?:st|nd|rd|th))-(?=\d{1,4}(?:st|nd|rd|th)(?![\w-]))", lambda m: f"{m[1]} to ", "-"),
+    rewrite(
+        r"(?<!\w)([Ff]rom )(\d{1,2}/\d{1,2})( (?:to|through|until|till) )(\d{1,2}/\d{1,2})(?![\w/-]|\.\d)",
+        _from_day,
+        "/",
+    ),
     rewrite(r"(?<![\w/.-])(\d{1,2})/(\d{1,2})-(\d{1,2})/(\d{1,2})(?![\w/]|-\d)", _days, "/"),
     rewrite(r"(?<![\w-])([A-Z]{1,3})(\d{1,4})-(\1\d{1,4})(?![\w-])", lambda m: f"{m[1]}{m[2]} to {m[3]}", "-"),
     rewrite(rf"{_START}(\d{{1,3}}(?: \d{{3}}){{2,6}})(?![\w.]|,\d)", lambda m: m[1].replace(" ", ",")),
@@ -245,7 +282,7 @@ RANGES = (
     ),
     rewrite(r"(?<=\d) ?[x×] ?(?=\.?\d+(?:\.\d+)? ?[x×=]? ?\d*)(?=[^=]{0,40}=|10\^)", " times ", "x×"),
     rewrite(r"(?<=[\d'\"])x(?=\d)|(?<=[\d'\"]) x (?=\d)", " by ", "x"),
-    rewrite(r"(?<=\d)[xX](?![\w'])", " times", "xX"),
+    rewrite(r"(?<=\d)[xX](?![\w']| ?[+=^*/]| - \d)", _times, "xX"),
     rewrite(r"(?<=\d) ?\* ?(?=\d)", " times ", "*"),
     rewrite(r"(?<=[\d)])\^[({]?(?P<power>-?\d{1,6}|[A-Za-z](?!\w))[)}]?", _power, "^"),
     rewrite(r"# ?(?=\d)", "number ", "#"),

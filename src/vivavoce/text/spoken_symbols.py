@@ -34,7 +34,19 @@ _DIGIT_SPACE = re.compile("(?<=[0-9])[\u00a0\u2009\u202f\u2007'](?=[0-9]{3}(?![0
 _PARAGRAPH = re.compile(r"[^\S\n]*\n(?:[^\S\n]*\n)+[^\S\n]*")
 _BREAKS = re.compile("\r\n?|[\u2028\x0b\x0c\x85]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f]")
-_EMOTICON = re.compile(r"(?<!\S)(?:<3+|[:;]-?[()DPp])(?![^\s.,!?])")
+_EMOTICON = re.compile(r"(?<!\S)(?:(?<=[Ii] )<3+|<3+(?!,| [a-z\d(])|[:;]-?[()DPp])(?![^\s.,!?])")
+_COMPARED = re.compile(r"(?:(?<![A-Za-z'])[A-HJ-Zb-hj-z]|\b(?:aged?|ages|is|are|was|were|be|score|scores|pH)) \Z")
+_ADDRESS_IN_BRACKETS = re.compile(r"<((?:(?:https?|ftp)://|www\.)[^\s<>]{1,400}|[^\s<>@\"]{1,64}@[^\s<>\"]{1,200})>")
+_ATTRIBUTE = r"""\s+[A-Za-z_][\w:.-]{0,40}\s?=\s?(?:"[^"]{0,200}"|'[^']{0,200}'|[^\s"'<>=]{1,200})"""
+_TAG = re.compile(
+    rf"<(?P<close>/)?(?P<name>[A-Za-z][A-Za-z0-9:_-]{{0,30}})(?P<more>(?:{_ATTRIBUTE}){{0,12}})\s?(?P<empty>/)?>"
+)
+_HTML = frozenset(
+    "a abbr address article aside audio b big blockquote body br button canvas caption center cite code col dd del dfn "
+    "div dl dt em figure figcaption font footer form h1 h2 h3 h4 h5 h6 head header hr html i iframe img input ins kbd "
+    "label legend li link main mark meta nav ol option p pre q s samp script section select small span strike strong "
+    "style sub summary sup svg table tbody td textarea tfoot th thead title tr tt u ul video".split()
+)
 _SPACES = re.compile(r"\s+")
 _UNIT_BEFORE_POWER = re.compile(r"(?:[0-9)]|(?<![A-Za-z])(?:[A-Za-z]|[kcdmnuμ]m|ft|in|mi|yd|sec))\Z")
 
@@ -65,8 +77,35 @@ def fold_for_reading(text: str) -> str:
         text = _BREAKS.sub("\n", text).replace("\u2029", "\n\n")
         text = _PARAGRAPH.sub(_end_of_paragraph, text)
     if "<3" in text or ":" in text or ";" in text:
-        text = _EMOTICON.sub(" ", text)
+        text = _EMOTICON.sub(_emoticon, text)
     return _SPACES.sub(" ", text).strip()
+
+
+def drop_tags(text: str) -> str:
+    """Text without the tags of its markup; call before anything is put into words.
+
+    A tag is known by its shape (`</b>`, `<br/>`, attributes with their values), by a name of HTML or by its partner.
+    A word in brackets that is none ("press <Enter>"), and an address there, are read; comparisons stay.
+    """
+    if "<" not in text or ">" not in text:
+        return text
+    text = _ADDRESS_IN_BRACKETS.sub(r" \1 ", text)
+    return " ".join(_TAG.sub(_tag, text).split())
+
+
+def _tag(match: Match) -> str:
+    name, text = match["name"], match.string
+    if match["close"] or match["empty"] or match["more"] or f"</{name}>" in text:
+        return " "
+    inside = text[match.start() - 1 : match.start()].isalnum()
+    if name.lower() in _HTML and not (inside and len(name) == 1):
+        return " "
+    return match[0] if inside else f" {name} "
+
+
+def _emoticon(match: Match) -> str:
+    compared = match[0][0] == "<" and _COMPARED.search(match.string, max(0, match.start() - 8), match.start())
+    return match[0] if compared else " "
 
 
 def _power(match: Match) -> str:
@@ -97,7 +136,6 @@ RULES = (
     rewrite(r"(?<![\w-])A-([D-Z])(?![\w'-])", lambda m: f"A to {m[1]}", "-"),
     rewrite(r"(?<!\w)C\+\+(?!\w)", "C plus plus", "+"),
     rewrite(r"(?<!\w)([CFAGDE])#(?!\w)", lambda m: f"{m[1]} sharp", "#"),
-    rewrite(r"</?[A-Za-z][^<>]{0,200}>", " ", "<"),
     rewrite(r"<=(?!=)", " less than or equal to ", "<"),
     rewrite(r">=(?!=)", " greater than or equal to ", ">"),
     rewrite(r"!=", " is not equal to ", "!"),

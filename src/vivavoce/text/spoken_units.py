@@ -50,6 +50,7 @@ UNITS |= {
     "° N": ("degree north", "degrees north"), "° S": ("degree south", "degrees south"),
     "° E": ("degree east", "degrees east"), "° W": ("degree west", "degrees west"),
     "bps": ("bit per second", "bits per second"), "hp": ("horsepower", "horsepower"),
+    "basis point": ("basis point", "basis points"),
 }  # fmt: skip
 _SMALL = {short.lower(): words for short, words in UNITS.items() if len(short) > 1 and short not in ("MP", "us")}
 _SMALL |= {short: words for short, words in UNITS.items() if short.islower()}
@@ -81,7 +82,7 @@ def attributive(match: Match) -> bool:
         r"(?<!\w)(?:an?|another|every|each|the|this|that|his|her|its|their|our|my) \Z",
         match.string[max(0, match.start() - 10) : match.start()].lower(),
     )
-    following = re.match(r" ([a-z]+)", match.string[match.end() : match.end() + 20])
+    following = re.match(r" ([a-z]+|[A-Z]{2,}s?(?![A-Za-z]))", match.string[match.end() : match.end() + 20])
     return bool(before and following and following[1] not in _NOT_NOUNS)
 
 
@@ -122,6 +123,8 @@ def _measure(match: Match) -> str | None:
         return None
     one = number == "1" or ("/" in number and " " not in number and "-" not in number)
     many = not (one or match["gap"] == "-" or attributive(match))
+    if short == "bps" and re.fullmatch(r"[12]?\d?\d(?:\.\d+)?", number):  # no modem is as slow
+        short = "basis point"
     unit = say_unit(short, many, power, match["per"] or "", (match["per_power"] or "").lstrip("^"))
     if unit is None:
         return None
@@ -136,16 +139,29 @@ def _feet(match: Match) -> str:
     return f"{say_number(feet)} {'foot' if feet == '1' else 'feet'}"
 
 
+def _mark_inches(text: str) -> str:
+    """`2"` -> "2''": a mark right behind a digit, while no quotation is open; every other one opens or closes one."""
+    if '"' not in text:
+        return text
+    parts: list[str] = []
+    quoted, before = False, ""
+    for part in text.split('"'):
+        if parts:
+            inches = not quoted and before[-1:].isdecimal() and not part[:1].isalnum()
+            quoted ^= not inches
+            parts.append("''" if inches else '"')
+        parts.append(part)
+        before = part
+    return "".join(parts)
+
+
 def _inches(match: Match) -> str | None:
-    """Not where the mark closes a quotation: then an odd number of marks stands before it."""
-    if match.string.count('"', max(0, match.start() - 400), match.start()) % 2:
-        return None
     number = match["number"]
     said = say_fraction(number) if "/" in number else say_number(number)
     if said is None:
         return None
     one = number == "1" or ("/" in number and " " not in number and "-" not in number)
-    return f"{said} {'inch' if one or attributive(match) else 'inches'}"
+    return f"{said} {'inch' if one or attributive(match) else 'inches'}{' to' if match['to'] else ''}"
 
 
 def _place(match: Match) -> str:
@@ -163,7 +179,7 @@ def _alternatives(names: object) -> str:
 
 
 _AMOUNT = rf"(?P<number>{FRACTION}(?![\d/])|{NUMBER})"
-RULES = (
+_FEET_AND_PLACES = (
     rewrite(
         r"(?<![\w.,])(?P<degrees>\d{1,3}(?:\.\d{1,9})?)° ?(?P<minutes>\d{1,2}(?:\.\d{1,6})?)' ?"
         r"(?:(?P<seconds>\d{1,2}(?:\.\d{1,6})?)(?:\"|''))? ?(?P<wind>[NSEW])?(?!\w)",
@@ -176,7 +192,9 @@ RULES = (
     ),
     rewrite(r"(?<![\w.,])(?P<feet>[3-8])'(?P<inches>\d|1[01])(?!\w)", _feet, "'"),
     rewrite(rf"(?<![\w.,/'])(?P<feet>{INTEGER})'(?P<inches>)(?=[ ,.;:?!)]|\Z)(?<!\d\d\d\d')", _feet, "'"),
-    rewrite(rf"(?<![\w.,/])(?P<number>{FRACTION}|{INTEGER}(?:\.\d+)?)(?:\"|'')(?!\w)", _inches, "\"'"),
+)
+_MEASURES = (
+    rewrite(rf"(?<![\w.,/])(?P<number>{FRACTION}|{INTEGER}(?:\.\d+)?)''(?!\w)(?P<to>\s?-\s?(?=\d))?", _inches, ("''",)),
     rewrite(
         rf"(?<![\w.,/])(?P<minus>{MINUS}){_AMOUNT}(?P<gap>[ -]?)(?P<kind>(?:sq|cu)\b\.? ?)?"
         rf"(?P<unit>{_alternatives(UNITS)})(?P<power>\^?[23])?"
@@ -207,4 +225,4 @@ def say_bare_units(text: str) -> str:
 
 def say_measures(text: str) -> str:
     """Numbers with units of folded text, as words."""
-    return apply(RULES, text)
+    return apply(_MEASURES, _mark_inches(apply(_FEET_AND_PLACES, text)))

@@ -6,7 +6,9 @@ allows several readings one is taken, always the same, so that references and hy
 - four digits without a comma from 1100 to 2099 are a year ("1500" is "fifteen hundred", "2005" "two thousand five");
 - a number up to 31 after or before the name of a month is its day ("May 5" is "may fifth", "5 May" "fifth may");
 - digits that begin with a zero, and the groups of a telephone number, are read one by one;
-- a hyphen between two numbers is "to"; of a date in numbers each number is read by itself;
+- a hyphen between two numbers is "to", with their units, too ("9am-5pm", "5-10km"); of two amounts of money the first
+  loses its unit ("$5-$10" is "five to ten dollars"), unless there are cents;
+- of a date in numbers each number is read by itself;
 - a fraction is one whose denominator is 2 to 10 and larger than its numerator ("9/11" stays "nine eleven");
 - a time on the hour is "o'clock" up to 12:00 and "hundred" after it.
 
@@ -76,6 +78,26 @@ def _set_apart(match: Match, words: str) -> str:
     before = " " if text[start - 1 : start].isalnum() else ""
     after = " " if text[end : end + 1].isalnum() else ""
     return f"{before}{words}{after}"
+
+
+def _money_range(match: Match) -> str:
+    """`$5-10 million` -> "five to $10 million"; with cents each is said whole: `$2.50-3.50` -> "$2.50 to $3.50"."""
+    currency, scale, last_scale = match["currency"], match["scale"] or "", match["last_scale"] or ""
+    first, last = (float(number.replace(",", "")) for number in (match["number"], match["last"]))
+    if match["spaced"] and not scale and first >= last:
+        return match[0]  # a dash: "$30,000 - $15,000 apiece"
+    cents = not scale and not last_scale and re.search(r"\.\d\d(?!\d)", f"{match['number']} {match['last']} ")
+    if cents:
+        return f"{match['minus'] or ''}{currency}{match['number']} to {currency}{match['last']}"
+    whole, point, fraction = match["number"].replace(",", "").partition(".")
+    words = numbers.decimal(whole, fraction) if point else numbers.integer(whole)
+    if scale and scale.lower() != last_scale.lower():
+        words += f" {SCALES.get(scale.lower(), scale)}"
+    return f"{'minus ' if match['minus'] else ''}{words} to {currency}{match['last']}{last_scale and ' ' + last_scale}"
+
+
+def _begin_range(match: Match) -> str:
+    return f"{match[0].rstrip('- ')} to"  # still as it is written, for the rules that follow
 
 
 def _money(match: Match) -> str:
@@ -172,8 +194,28 @@ def _rule(pattern: str, spell: Callable[[Match], str]) -> tuple[re.Pattern[str],
     return re.compile(pattern, re.IGNORECASE), spell
 
 
+_AMOUNT = rf"{_INTEGER}(?:\.\d+)?"
+_SUFFIX = rf"\s?(?:[ap]\.\s?m\b\.?|[ap]m\b|(?:{_UNIT})(?!\w)|(?:st|nd|rd|th)\b)"
+_CLOCK = r"\d{1,2}:[0-5]\d"
+_OF_KIND = rf"(?:{_CLOCK}(?:{_SUFFIX})?|{_AMOUNT}{_SUFFIX})"
+"""A number that shows what it is of: a time, or one with a unit; the hyphen between two may have spaces."""
+_MARKED = rf"(?:{_OF_KIND}|{_INTEGER}\.\d+)"
+_RANGE_ENDS = r"(?![\w/:-]|[.,]\d)"
+_SIGNS = "".join(CURRENCIES)
+
 # In this order: what a rule has spelled, the later ones no longer see.
 _RULES = (
+    _rule(
+        rf"{_MINUS}(?P<currency>[{_SIGNS}]){_NUMBER}{_SCALE}?(?:-(?P=currency)?|(?P<spaced>\s-\s)(?P=currency))(?P<last>{_AMOUNT})"
+        rf"{_SCALE.replace('<scale>', '<last_scale>')}?{_RANGE_ENDS}",
+        _money_range,
+    ),
+    _rule(
+        rf"(?<![\w.,:/{_SIGNS}-])(?!\d{{3}}-\d{{4}})(?:{_OF_KIND}|{_AMOUNT})-(?={_MARKED}{_RANGE_ENDS})",
+        _begin_range,
+    ),
+    _rule(rf"(?<![\w.,:/{_SIGNS}-]){_OF_KIND}\s-\s(?={_OF_KIND}{_RANGE_ENDS})", _begin_range),
+    _rule(rf"(?<![\w.,:/{_SIGNS}-]){_MARKED}-(?={_AMOUNT}{_RANGE_ENDS})", _begin_range),
     _rule(rf"{_MINUS}(?P<currency>[$£€¥])\s?(?=\.?\d)(?P<whole>{_INTEGER})?(?:\.(?P<fraction>\d+))?{_SCALE}?", _money),
     _rule(
         rf"(?<![\d:])(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\d:])(?:\s?{_HALF}|(?=\s(?P<oclock>o'clock))|)",
