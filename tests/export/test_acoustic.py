@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -12,7 +14,14 @@ import pytest
 import torch
 
 from vivavoce.errors import ModelError
-from vivavoce.export.acoustic import INPUTS, OUTPUTS, compare_acoustic, load_fastpitch, write_acoustic
+from vivavoce.export.acoustic import (
+    INPUTS,
+    OUTPUTS,
+    compare_acoustic,
+    export_acoustic_onnx,
+    load_fastpitch,
+    write_acoustic,
+)
 from vivavoce.models.fastpitch import SPACE_ID, FastPitch, FastPitchDims
 from vivavoce.training.run_folder import RunFolder, pack
 
@@ -88,3 +97,18 @@ def test_a_run_without_a_checkpoint_is_refused(net: FastPitch, tmp_path: Path) -
     (run / "config.json").write_text(json.dumps(stated))
     with pytest.raises(ModelError, match="does not fit its config"):
         load_fastpitch(run)
+
+
+def test_nan_is_no_parity(net: FastPitch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = copy.deepcopy(net)
+
+    def export_and_break(*arguments: Any) -> Path:
+        path = export_acoustic_onnx(*arguments)
+        with torch.no_grad():
+            net.decoder.out.bias[0] = torch.nan
+        return path
+
+    monkeypatch.setattr("vivavoce.export.acoustic.export_acoustic_onnx", export_and_break)
+    with pytest.raises(ModelError, match=r"differs from torch: .*max_error=nan"):
+        write_acoustic(net, tmp_path / "acoustic.onnx")
+    assert list(tmp_path.iterdir()) == []

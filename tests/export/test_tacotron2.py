@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from torch import nn
 
 from vivavoce.errors import ModelError, TextError
 from vivavoce.export.from_run import load_from_run
-from vivavoce.export.tacotron2 import compare_tacotron, write_tacotron_bundle
+from vivavoce.export.tacotron2 import compare_tacotron, export_graphs, write_tacotron_bundle
 from vivavoce.models.tacotron2 import Tacotron2, TacotronDims
 from vivavoce.runtime.tacotron2 import STATE, STEP_INPUTS, TacotronModel, frame_limit
 from vivavoce.text.voice_tokens import token_ids
@@ -107,6 +108,18 @@ def test_lengths_of_every_kind(written: tuple[Tacotron2, Path]) -> None:
 def test_the_comparison_sees_a_difference(written: tuple[Tacotron2, Path]) -> None:
     assert compare_tacotron(written[0], TacotronModel(written[1])).mel_max_error < 1e-4
     assert compare_tacotron(network(1), TacotronModel(written[1])).mel_max_error > 1e-2
+
+
+def test_nan_is_no_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export_and_break(model: Tacotron2, *arguments: Any) -> dict[str, Path]:
+        graphs = export_graphs(model, *arguments)
+        model.set_normalisation(torch.full((80,), torch.nan), torch.full((80,), 2.0))
+        return graphs
+
+    monkeypatch.setattr("vivavoce.export.tacotron2.export_graphs", export_and_break)
+    with pytest.raises(ModelError, match=r"differ from torch: .*mel_max_error=nan"):
+        write_tacotron_bundle(network(), tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_bundle_says(written: tuple[Tacotron2, Path]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,7 +12,8 @@ import pytest
 import torch
 
 from vivavoce.errors import AudioError, ModelError
-from vivavoce.export.vocoder import compare_vocoder, export_run, export_vocoder, load_vocos
+from vivavoce.export.to_onnx import write_graph
+from vivavoce.export.vocoder import VocoderParity, compare_vocoder, export_run, export_vocoder, load_vocos
 from vivavoce.models.vocos import Vocos, VocosDims
 from vivavoce.runtime.vocoder import Vocoder
 from vivavoce.training.run_folder import RunFolder, pack
@@ -79,7 +82,10 @@ def test_whole_is_what_torch_makes(made: tuple[Vocos, Path], log_mel: np.ndarray
 
 
 def test_int8_weights_make_a_smaller_graph_of_nearly_the_same_spectra(made: tuple[Vocos, Path], tmp_path: Path) -> None:
-    export_vocoder(made[0], tmp_path / "int8.onnx", "int8")
+    parity = export_vocoder(made[0], tmp_path / "int8.onnx", "int8")
+    plain, packed = (compare_vocoder(made[0], Vocoder(path)) for path in (made[1], tmp_path / "int8.onnx"))
+    assert parity == replace(packed, max_error=plain.max_error, int8_max_error=packed.max_error)
+    assert parity.max_error < 1e-3 * parity.peak < packed.max_error
     kinds = [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node]
     assert "DequantizeLinear" in kinds
     assert Vocoder(tmp_path / "int8.onnx").context_frames == DIMS.context_frames
@@ -104,6 +110,40 @@ def test_a_run_is_exported_from_its_averaged_weights(
     folder.save_config({"dims": asdict(VocosDims(width=8))})
     with pytest.raises(ModelError, match="does not fit"):
         load_vocos(tmp_path)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_float_graph_that_is_not_torchs_is_not_kept(
+    precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the weights that are stored in the end: int8 is not what made it wrong."""
+    for shift in (2.0, torch.nan):
+        torch.manual_seed(5)
+        net = Vocos(DIMS).eval()
+        net.set_normalisation(torch.from_numpy(MEAN), torch.full((80,), 2.0))
+
+        def export_and_break(*arguments: Any, net: Vocos = net, shift: float = shift) -> None:
+            write_graph(*arguments)
+            with torch.no_grad():
+                net.filter.out.bias.add_(shift)
+
+        monkeypatch.setattr("vivavoce.export.vocoder.write_graph", export_and_break)
+        with pytest.raises(ModelError, match=r"differs from torch by (nan|\d)"):
+            export_vocoder(net, tmp_path / "v.onnx", precision)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("precision", "place"), [("fp32", 0), ("int8", 0), ("int8", 1)])
+@pytest.mark.parametrize("error", [0.5, float("nan")])
+def test_a_graph_that_is_another_in_chunks_is_not_kept(
+    made: tuple[Vocos, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, place: int, error: float
+) -> None:
+    parities = [VocoderParity(0.0, 0.0, 1.0), VocoderParity(0.3, 0.0, 1.0)]
+    parities[place] = replace(parities[place], stream_max_error=error)
+    monkeypatch.setattr("vivavoce.export.vocoder.compare_vocoder", lambda *_: parities.pop(0))
+    with pytest.raises(ModelError, match="differs in chunks from itself" + place * " with int8 weights"):
+        export_vocoder(made[0], tmp_path / "v.onnx", precision)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_finite_is_not_exported(tmp_path: Path) -> None:

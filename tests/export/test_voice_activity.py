@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -98,6 +99,18 @@ def test_a_bundle_in_its_place_is_replaced_but_for_the_card(tmp_path: Path) -> N
 def test_a_wrong_graph_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="differs from torch"):
         write_activity_bundle(network(), FeatureConfig(), tmp_path / "bundle", ActivityBundleSettings(max_error=-1.0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_is_no_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export_and_break(net: VoiceActivityNet, *arguments: Any) -> Path:
+        path = export_activity_onnx(net, *arguments)
+        net.set_normalisation(torch.full((80,), torch.nan), torch.full((80,), 3.0))
+        return path
+
+    monkeypatch.setattr("vivavoce.export.voice_activity.export_activity_onnx", export_and_break)
+    with pytest.raises(ModelError, match="differs from torch by nan"):
+        write_activity_bundle(network(), FeatureConfig(), tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
 
 

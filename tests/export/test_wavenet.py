@@ -13,7 +13,7 @@ import torch
 from vivavoce.dsp.sample_draws import draw_samples
 from vivavoce.errors import AudioError, ModelError
 from vivavoce.export.from_run import load_from_run
-from vivavoce.export.wavenet import compare_wavenet, write_wavenet_bundle
+from vivavoce.export.wavenet import compare_wavenet, export_graphs, write_wavenet_bundle
 from vivavoce.models.wavenet import LOGISTICS, MU_LAW, WaveNet, WaveNetDims
 from vivavoce.runtime.wavenet import PIECE_FRAMES, WaveNetVocoder
 from vivavoce.training.run_folder import RunFolder, pack
@@ -92,6 +92,18 @@ def test_the_comparison_sees_a_difference(written: tuple[WaveNet, Path]) -> None
     assert parity.answer_max_error < 1e-4
     assert parity.samples == 6 * 256
     assert compare_wavenet(network(net.dims.output, seed=1), folder).answer_max_error > 1e-2
+
+
+def test_nan_is_no_parity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export_and_break(net: WaveNet, *arguments: Any) -> dict[str, Path]:
+        graphs = export_graphs(net, *arguments)
+        net.set_normalisation(torch.full((80,), torch.nan), torch.full((80,), 2.0))
+        return graphs
+
+    monkeypatch.setattr("vivavoce.export.wavenet.export_graphs", export_and_break)
+    with pytest.raises(ModelError, match=r"differ from torch: .*answer_max_error=nan"):
+        write_wavenet_bundle(network(MU_LAW), tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_bundle_says(written: tuple[WaveNet, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from vivavoce.data.manifest import Utterance, read_manifest, write_manifest
 from vivavoce.data.voice_split import is_held_out
 from vivavoce.decoding.g2p import G2p
 from vivavoce.decoding.voice_lexicon import write_voice_lexicon
-from vivavoce.errors import ConfigError, DataError
+from vivavoce.errors import ConfigError, DataError, ModelError
 from vivavoce.models.aligner import AlignerDims
 from vivavoce.models.fastpitch import SPACE_ID, FastPitchDims
-from vivavoce.recipes.fastpitch import AlignerConfig, Config, load_texts, main, window_prior
+from vivavoce.recipes.fastpitch import AlignerConfig, Config, alignment_key, load_texts, main, window_prior
+from vivavoce.runtime.bundle import load_bundle
 from vivavoce.training.run_folder import load_checkpoint, unpack
+from vivavoce.training.voice_batches import TrimRule, VoiceSounds
 
 WORDS = {"tea": "T IY1", "time": "T AY1 M", "met": "M EH1 T", "team": "T IY1 M", "my": "M AY1", "a": "AH0", "i": "AY1"}
 
@@ -141,3 +144,51 @@ def test_faults_name_their_remedy(config: Config, tmp_path: Path) -> None:
     write_manifest(tmp_path / "dumb.jsonl", [Utterance("u", str(tmp_path / "u.wav"), "...", 1.0)])
     with pytest.raises(DataError, match="1 utterances have no words"):
         load_texts((str(tmp_path / "dumb.jsonl"),), config.lexicon)
+
+
+def test_a_recogniser_without_phones_is_refused_before_anything_is_analysed(
+    config: Config, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_bundle, tmp_path / "characters")
+    facts = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps({**facts, "phones": None}))
+    with pytest.raises(ModelError, match="characters has no phones"):
+        main(replace(config, recognizer=str(folder), run=str(tmp_path / "run"), cache=str(tmp_path / "cache")))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_durations_are_found_anew_where_they_would_be_others(config: Config, tmp_path: Path) -> None:
+    def aligned(config: Config) -> tuple[str, np.ndarray]:
+        with np.load(main(config) / "durations.npz") as stored:
+            return str(stored["key"]), stored["durations"]
+
+    config = replace(config, run=str(tmp_path / "run"))
+    changed = replace(config, aligner=replace(config.aligner, peak_rate=0.1))
+    first, again, other = (aligned(each) for each in (config, config, changed))
+    assert first[0] == again[0] != other[0]
+    np.testing.assert_array_equal(first[1], again[1])
+    # The aligner that had finished its learning did not hand over what it had learned otherwise.
+    fresh = aligned(replace(changed, run=str(tmp_path / "fresh")))
+    assert fresh[0] == other[0]
+    np.testing.assert_array_equal(fresh[1], other[1])
+    assert len(list((tmp_path / "run" / "aligner").iterdir())) == 2
+
+
+def test_what_durations_depend_on(config: Config, tiny_bundle: Path) -> None:
+    bundle, (utterances, tokens) = load_bundle(tiny_bundle), load_texts(config.manifests, config.lexicon)
+    sounds = VoiceSounds(utterances, config.features, config.trim, config.cache)
+    trimmed = VoiceSounds(utterances, config.features, TrimRule(keep_seconds=0.0), config.cache)
+    kept, another = [0, 1, 2], replace(bundle, model=replace(bundle.model, sha256="0"))
+    others = [replace(utterances[0], speaker="other"), *utterances[1:]]
+    key = alignment_key(config, bundle, utterances, sounds, tokens, kept)
+    changed = [
+        alignment_key(replace(config, seed=2), bundle, utterances, sounds, tokens, kept),
+        alignment_key(replace(config, aligner=AlignerConfig(updates=5)), bundle, utterances, sounds, tokens, kept),
+        alignment_key(config, another, utterances, sounds, tokens, kept),
+        alignment_key(config, bundle, others, sounds, tokens, kept),
+        alignment_key(config, bundle, utterances, trimmed, tokens, kept),
+        alignment_key(config, bundle, utterances, sounds, tokens[::-1], kept),
+        alignment_key(config, bundle, utterances, sounds, tokens, [0, 1]),
+    ]
+    assert len({key, *changed}) == 8
+    assert alignment_key(replace(config, updates=9), bundle, utterances, sounds, tokens, kept) == key

@@ -90,6 +90,14 @@ def test_a_small_run_learns_and_draws(config: Config) -> None:
     assert list(folder.glob("events.out.tfevents.*.attention"))
 
 
+def test_nothing_need_be_spoken(config: Config) -> None:
+    folder = main(replace(config, updates=5, spoken=0))
+    watched = json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
+    assert "watch_fine" in watched
+    assert not [name for name in watched if name.startswith("spoken")]
+    assert not (folder / "attention").exists()
+
+
 def test_an_interrupted_run_ends_with_the_same_bits(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,3 +131,12 @@ def test_held_out_texts_are_not_trained_on(config: Config, tmp_path: Path) -> No
         read_split((str(tmp_path / "h.jsonl"),))
     with pytest.raises(ConfigError, match="no manifests"):
         read_split(())
+
+
+def test_judges_do_not_see_more_than_there_is(config: Config) -> None:
+    longer = replace(config, judged_frames=17)
+    for wrong in (longer, replace(config, judged_frames=0)):
+        with pytest.raises(ConfigError, match=r"judged_frames is \d+; expected 1 to 16, the frames of a segment"):
+            main(wrong)
+    assert not Path(config.run).exists()
+    main(replace(longer, adversarial_after=6, watch=0))  # nobody judges

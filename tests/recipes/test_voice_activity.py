@@ -173,6 +173,14 @@ def test_a_small_run_and_its_bundle(config: Config, tmp_path: Path) -> None:
     assert found[120:].mean() > found[:80].mean() + 0.3
 
 
+def test_a_finished_run_that_is_exported_later_is_measured_then(config: Config, tmp_path: Path) -> None:
+    folder = main(config)
+    watched = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()][-1]
+    main(replace(config, bundle=str(tmp_path / "bundle")))
+    accuracy = json.loads((tmp_path / "bundle" / "bundle.json").read_text())["accuracy"]
+    assert accuracy == {name: value for name, value in watched.items() if name.startswith("watch_")} != {}
+
+
 def test_a_folder_of_something_else_is_told_before_anything_is_read(config: Config, tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "to-mother.txt").write_text("Dear mother")

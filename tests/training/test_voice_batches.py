@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,19 @@ def test_cache_is_written_once_and_read_back(utterances: list[Utterance], tmp_pa
     np.testing.assert_allclose(deviation, np.maximum(every.std(0), 0.1), atol=1e-3)
     VoiceSounds(utterances, CONFIG, TrimRule(keep_seconds=0.0), tmp_path)  # another rule, another cache
     assert len(list(tmp_path.glob("voice-*.npz"))) == 2
+
+
+def test_a_changed_recording_is_analysed_anew(tmp_path: Path) -> None:
+    """Of the same name and length, too."""
+    utterances, means, keys = [Utterance("a", str(tmp_path / "a.wav"), "ah", 1.0)], [], set()
+    for number, level in enumerate((0.3, 0.1)):
+        write_waveform(tmp_path / "a.wav", tone(1.0, 150.0, level), RATE)
+        os.utime(tmp_path / "a.wav", ns=(0, 10**9 * (number + 1)))
+        sounds = VoiceSounds(utterances, CONFIG, TrimRule(), tmp_path / "cache")
+        means.append(float(sounds[0].energy.mean()))
+        keys.add(sounds.key)
+    assert means[0] - means[1] == pytest.approx(np.log(3.0), abs=0.05)
+    assert len(keys) == 2
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import soundfile
 from vivavoce.data.manifest import Utterance
 from vivavoce.errors import DataError
 from vivavoce.training import waveforms
-from vivavoce.training.waveforms import WaveformStore, _state_of
+from vivavoce.training.waveforms import WaveformStore, state_of
 
 
 def test_runs_that_begin_together_do_not_take_each_others_files(tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ def test_a_changed_recording_is_read_anew(tmp_path: Path, monkeypatch: pytest.Mo
     path, asked = tmp_path / "a.wav", []
     utterances = [Utterance(f"u{number}", str(path), "a", 0.1, 0.1 * number) for number in range(5)]
 
-    def state_of(name: str) -> tuple[int, int]:
+    def asked_of(name: str) -> tuple[int, int]:
         asked.append(name)
-        return _state_of(name)
+        return state_of(name)
 
-    monkeypatch.setattr(waveforms, "_state_of", state_of)
+    monkeypatch.setattr(waveforms, "state_of", asked_of)
     for number, level in enumerate((0.25, -0.25)):
         soundfile.write(path, np.full(16000, level, np.float32), 16000)
         os.utime(path, ns=(0, 10**9 * (number + 1)))

@@ -5,7 +5,7 @@ from vivavoce.export.vocoder import export_run; export_run("runs/vocos", "vocode
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,20 @@ from vivavoce.export.to_onnx import write_graph
 from vivavoce.models.vocos import Vocos, VocosDims
 from vivavoce.runtime.vocoder import CONTEXT, INPUTS, OUTPUTS, Vocoder
 
-LARGEST_ERROR = 2e-3  # of a sample, graph against torch, of a waveform whose peak is about 1
+LARGEST_ERROR = 2e-3  # of a sample, graph against torch or chunks against whole, of a waveform whose peak is about 1
 
 
 @dataclass(frozen=True)
 class VocoderParity:
-    """Largest differences of a sample: graph against torch, graph in chunks against whole; and the peak beside them."""
+    """Largest differences of a sample: float graph against torch, what is kept in chunks against itself whole.
+
+    Beside them the peak, and the difference of a graph with int8 weights from torch; None where there is none.
+    """
 
     max_error: float
     stream_max_error: float
     peak: float
+    int8_max_error: float | None = None
 
 
 class _Graph(nn.Module):
@@ -65,10 +69,12 @@ def export_vocoder(vocoder: Vocos, path: str | Path, precision: str = "fp32") ->
     Args:
         vocoder: in any mode; it is exported as in evaluation.
         path: the `.onnx` file to write; weights stand inside it.
-        precision: "fp32", or "int8" for int8 weights with float arithmetic (export/quantize.py).
+        precision: "fp32", or "int8" for int8 weights with float arithmetic (export/quantize.py); the float graph is
+            the one that is held to torch.
 
     Raises:
-        ModelError: a weight is not finite, or a float graph differs from torch by more than a bound.
+        ModelError: a weight is not finite, or the float graph differs from torch, or a graph in chunks from itself, by
+            more than LARGEST_ERROR.
     """
     path = Path(path)
     example = (
@@ -79,18 +85,23 @@ def export_vocoder(vocoder: Vocos, path: str | Path, precision: str = "fp32") ->
     )
     frames = torch.export.Dim("frames", min=2, max=65536)
     write_graph(_Graph(vocoder), example, path, INPUTS, OUTPUTS, ({1: frames}, None, None, None))
-    if precision == "int8":
-        quantize_weights(path, path)
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {CONTEXT: str(vocoder.dims.context_frames)})
     onnx.save(model, path)
     parity = compare_vocoder(vocoder, Vocoder(path))
-    if precision == "fp32" and parity.max_error > LARGEST_ERROR * max(1.0, parity.peak):
-        path.unlink()
-        raise ModelError(
-            f"the exported graph differs from torch by {parity.max_error:.2e} in a sample (peak {parity.peak:.2f}); "
-            "the export is wrong, nothing was written."
-        )
+    errors = {"from torch": parity.max_error, "in chunks from itself": parity.stream_max_error}
+    if precision == "int8":
+        quantize_weights(path, path)
+        packed = compare_vocoder(vocoder, Vocoder(path))
+        errors["in chunks from itself with int8 weights"] = packed.stream_max_error
+        parity = replace(packed, max_error=parity.max_error, int8_max_error=packed.max_error)
+    for what, error in errors.items():
+        if not error < LARGEST_ERROR * max(1.0, parity.peak):  # NaN is no parity either, nor is an infinite peak
+            path.unlink()
+            raise ModelError(
+                f"the exported graph differs {what} by {error:.2e} in a sample (peak {parity.peak:.2f}); the export is "
+                "wrong, nothing was written."
+            )
     return parity
 
 
@@ -122,8 +133,9 @@ def compare_vocoder(vocoder: Vocos, graph: Vocoder, log_mel: np.ndarray | None =
 def export_run(run: str | Path, path: str | Path, precision: str = "fp32") -> VocoderParity:
     """Export a run folder's averaged vocoder, and print how far the graph is from torch and from itself in chunks."""
     parity = export_vocoder(load_vocos(run), path, precision)
+    rounded = "" if parity.int8_max_error is None else f" (with int8 weights {parity.int8_max_error:.1e})"
     print(
-        f"{path}: {Path(path).stat().st_size / 1e6:.1f} MB; graph against torch {parity.max_error:.1e}, chunks against "
-        f"whole {parity.stream_max_error:.1e}, peak {parity.peak:.2f}"
+        f"{path}: {Path(path).stat().st_size / 1e6:.1f} MB; graph against torch {parity.max_error:.1e}{rounded}, "
+        f"chunks against whole {parity.stream_max_error:.1e}, peak {parity.peak:.2f}"
     )
     return parity

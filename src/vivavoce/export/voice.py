@@ -153,7 +153,8 @@ def _put_vocoder(source: Vocoder, made: Path, settings: VoiceSettings) -> _Part:
     assert isinstance(net, Vocos)
     precision = "int8" if settings.int8 else "fp32"
     parity = export_vocoder(net, made / "vocoder.onnx", precision)
-    return _Part("vocoder.onnx", {**asdict(parity), "precision": precision}, source.training)
+    measured = {name: error for name, error in asdict(parity).items() if error is not None}
+    return _Part("vocoder.onnx", {**measured, "precision": precision}, source.training)
 
 
 def _copy(source: VoiceBundle, part: str, made: Path) -> _Part:

@@ -114,7 +114,7 @@ def write_activity_bundle(
         facts["training"], facts["accuracy"] = dict(training or {}), dict(accuracy or {})
         write_facts(made, facts)
         error = compare_activity(net, ActivityModel(made))
-        if error > settings.max_error:
+        if not error <= settings.max_error:  # NaN is no parity either
             raise ModelError(
                 f"the exported graph differs from torch by {error:.2e} in a probability (bound "
                 f"{settings.max_error:.0e}); the export is wrong, nothing was written."

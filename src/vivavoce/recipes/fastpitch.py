@@ -39,6 +39,7 @@ from vivavoce.models.aligner import (
     forward_sum_loss,
 )
 from vivavoce.models.fastpitch import SPACE_ID, FastPitch, FastPitchDims, fastpitch_loss
+from vivavoce.runtime.bundle import PHONES, Bundle, load_bundle
 from vivavoce.runtime.recognizer import Recognizer
 from vivavoce.text.spoken import spoken_form
 from vivavoce.text.voice_tokens import BREAK, MARKS, TOKENS, token_ids
@@ -123,9 +124,11 @@ def main(config: Config) -> Path:
         speakers = speaker_numbers(utterances)
         config = replace(config, dims=replace(config.dims, speakers=max(speakers) + 1))
         folder.save_config(asdict(config))
+        recognizer = load_bundle(config.recognizer)
+        recognizer.alphabet(PHONES)  # one without phones is refused now, and not when all is analysed
         sounds = VoiceSounds(utterances, config.features, config.trim, config.cache)
         kept, held_out = split_numbers(utterances)
-        durations = align(config, utterances, sounds, tokens, kept, process)
+        durations = align(config, recognizer, utterances, sounds, tokens, kept, process)
         examples, scale = make_examples(sounds, tokens, durations, speakers)
         own = [number for number in kept if speakers[number] == 0]
         held_out = [number for number in held_out if speakers[number] == 0]
@@ -180,6 +183,7 @@ def speaker_numbers(utterances: Sequence[Utterance]) -> list[int]:
 
 def align(
     config: Config,
+    recognizer: Bundle,
     utterances: Sequence[Utterance],
     sounds: VoiceSounds,
     tokens: Sequence[Sequence[int]],
@@ -189,7 +193,7 @@ def align(
     """How many frames each token of each recording lasts: those of the run folder, or learned now."""
     path = Path(config.run) / "durations.npz"
     lengths = np.array([len(row) for row in tokens])
-    key = alignment_key(config, sounds, tokens)
+    key = alignment_key(config, recognizer, utterances, sounds, tokens, kept)
     if path.is_file():
         with np.load(path) as stored:
             if str(stored["key"]) == key:
@@ -198,7 +202,7 @@ def align(
     # Spaces have no sound of their own; an aligner that must give them frames soon gives them all.
     spoken = [[token for token in row if token != SPACE_ID] for row in tokens]
     examples, _ = make_examples(sounds, spoken, None)
-    priors = anchors(config, utterances, sounds, spoken)
+    priors = anchors(config, recognizer, utterances, sounds, spoken)
     torch.manual_seed(config.seed)
     net = Aligner(c.dims)
     mean, deviation = (torch.from_numpy(part) for part in sounds.statistics())
@@ -221,7 +225,7 @@ def align(
         weight = min(1.0, max(0.0, (trainee.updates - c.sharpen_after) / 200))
         return {"loss": total + weight * sharp, "forward_sum": total, "sharp": sharp}
 
-    folder = RunFolder(Path(config.run) / "aligner")
+    folder = RunFolder(Path(config.run) / "aligner" / key[:16])
     batches = VoiceBatches(sounds, examples, kept, c.batch_frames, config.seed)
     loop = LoopConfig(updates=c.updates, clip_norm=5.0, average_decay=0.99, seed=config.seed)
     run(step, batches, trainee, loop, folder, process)
@@ -253,23 +257,35 @@ def align(
     return durations
 
 
-def alignment_key(config: Config, sounds: VoiceSounds, tokens: Sequence[Sequence[int]]) -> str:
+def alignment_key(
+    config: Config,
+    recognizer: Bundle,
+    utterances: Sequence[Utterance],
+    sounds: VoiceSounds,
+    tokens: Sequence[Sequence[int]],
+    kept: Sequence[int],
+) -> str:
     """What durations depend on, in hexadecimal digits."""
-    facts = (list(map(tuple, tokens)), sounds.frames().tolist(), config.aligner)
+    facts = (
+        sounds.key, list(map(tuple, tokens)), list(kept), speaker_numbers(utterances), recognizer.model.sha256,
+        config.aligner, config.seed,
+    )  # fmt: skip
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def anchors(
-    config: Config, utterances: Sequence[Utterance], sounds: VoiceSounds, tokens: Sequence[Sequence[int]]
+    config: Config,
+    bundle: Bundle,
+    utterances: Sequence[Utterance],
+    sounds: VoiceSounds,
+    tokens: Sequence[Sequence[int]],
 ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Where the recogniser hears each token: first and last frame, (U,) each, of the phones' peaks.
 
     A mark or break is somewhere between its neighbours' peaks.
     """
-    recognizer = Recognizer(config.recognizer)
-    bundle = recognizer.bundle
-    assert bundle.phones is not None
-    number = {phone: place for place, phone in enumerate(bundle.phones.tokens)}
+    recognizer, phones = Recognizer(bundle), bundle.alphabet(PHONES)
+    number = {phone: place for place, phone in enumerate(phones.tokens)}
     seconds = config.features.hop_length / config.features.sample_rate
     found = []
     store = WaveformStore(utterances, config.features.sample_rate, config.cache)
@@ -277,7 +293,7 @@ def anchors(
         log_probs = recognizer.log_probs(store[place], config.features.sample_rate, phones=True)
         names = [TOKENS[token].rstrip("012") for token in row]
         is_phone = np.array([name in number for name in names])
-        alignment = align_tokens(log_probs, [number[name] for name in names if name in number], bundle.phones.blank_id)
+        alignment = align_tokens(log_probs, [number[name] for name in names if name in number], phones.blank_id)
         total = len(sounds[place].mel)
         first, last = np.full(len(row), np.nan, np.float32), np.full(len(row), np.nan, np.float32)
         scale, offset = bundle.frame_seconds / seconds, sounds[place].first_frame

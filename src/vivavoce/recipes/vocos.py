@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from vivavoce.data.manifest import Utterance
 from vivavoce.data.voice_split import read_split
 from vivavoce.dsp.features import FeatureConfig, features
+from vivavoce.errors import ConfigError
 from vivavoce.models.vocos import Vocos, VocosDims
 from vivavoce.models.voice_discriminators import (
     DiscriminatorDims,
@@ -100,6 +101,11 @@ class Players(nn.Module):
 
 def main(config: Config) -> Path:
     """Train and return the run folder. Resumes by itself when the folder holds a checkpoint."""
+    if config.adversarial_after < config.updates and not 1 <= config.judged_frames <= config.frames:
+        raise ConfigError(
+            f"judged_frames is {config.judged_frames}; expected 1 to {config.frames}, the frames of a segment. Set "
+            "judged_frames or frames."
+        )
     torch.set_num_threads(config.threads)
     voice = FeatureConfig.voice()
     with distributed.alone("vocos") as process:

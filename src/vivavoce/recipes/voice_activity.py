@@ -150,7 +150,8 @@ def main(config: Config) -> Path:
         if config.bundle:
             trained = load_activity_net(folder.checkpoints()[-1], config.dims)
             facts = {"recipe": "voice_activity", "updates": updates, "hours": kept.hours(), "seed": config.seed}
-            write_activity_bundle(trained, config.features, config.bundle, training=facts, accuracy=watch.last)
+            accuracy = watch.last or watch(updates)  # a run that was finished before has measured nothing now
+            write_activity_bundle(trained, config.features, config.bundle, training=facts, accuracy=accuracy)
         return folder.path
 
 

@@ -1,12 +1,14 @@
 """A speaker's recordings become padded batches for an acoustic model: log-mel, pitch, energy, tokens, durations.
 
 What a recording sounds like is computed once and kept in a cache folder as float16: its log-mel without the silence
-around it, and its F0 at the mel's frames. The cache is keyed by what went into it. Texts and durations are no part of
-it, so they may change without computing anything again. Batches are the same whether a run was interrupted or not.
+around it, and its F0 at the mel's frames. The cache is keyed by what went into it; a changed recording makes a new one.
+Texts and durations are no part of it, so they may change without computing anything again. Batches are the same whether
+a run was interrupted or not.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +26,7 @@ from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.dsp.pitch import track_pitch
 from vivavoce.errors import DataError
-from vivavoce.training.waveforms import WaveformStore, partial_of
+from vivavoce.training.waveforms import WaveformStore, partial_of, state_of
 
 Array = NDArray[np.float32]
 CACHE_VERSION = 1
@@ -87,7 +89,7 @@ def speech_slice(mel: Array, config: FeatureConfig, trim: TrimRule) -> slice:
 
 
 class VoiceSounds:
-    """All recordings of a manifest, analysed, in memory as float16."""
+    """All recordings of a manifest, analysed, in memory as float16. `key` is another where what they are made of is."""
 
     def __init__(
         self, utterances: Sequence[Utterance], config: FeatureConfig, trim: TrimRule, folder: str | Path
@@ -99,10 +101,12 @@ class VoiceSounds:
         """
         self.config = config
         facts = [CACHE_VERSION, config.to_dict(), trim.below_peak_db, trim.keep_seconds]
-        key = hashlib.sha256(json.dumps(facts).encode())
+        key, state = hashlib.sha256(json.dumps(facts).encode()), functools.cache(state_of)
         for utterance in utterances:
-            key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\n".encode())
-        path = Path(folder) / f"voice-{key.hexdigest()[:16]}.npz"
+            key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\0".encode())
+            key.update(f"{state(utterance.audio)}\n".encode())
+        self.key = key.hexdigest()
+        path = Path(folder) / f"voice-{self.key[:16]}.npz"
         if not path.is_file():
             _write(path, _analyse_all(WaveformStore(utterances, config.sample_rate, folder), config, trim))
         with np.load(path) as stored:

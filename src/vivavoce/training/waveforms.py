@@ -41,10 +41,10 @@ class WaveformStore:
         """
         self.sample_rate = sample_rate
         key = hashlib.sha256(f"{FORMAT} {sample_rate}".encode())
-        state_of = functools.cache(_state_of)
+        state = functools.cache(state_of)
         for utterance in utterances:
             key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\0".encode())
-            key.update(f"{state_of(utterance.audio)}\n".encode())
+            key.update(f"{state(utterance.audio)}\n".encode())
         stem = Path(folder) / f"waveforms-{key.hexdigest()[:16]}"
         samples, index = stem.with_suffix(".i16"), stem.with_suffix(".json")
         if not (index.is_file() and samples.is_file()):
@@ -114,7 +114,7 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
     return total, places
 
 
-def _state_of(path: str) -> tuple[int, int]:
+def state_of(path: str) -> tuple[int, int]:
     """A file's size and time of change; of one that is not there zeros, and decoding it says so."""
     try:
         status = os.stat(path)
