@@ -124,7 +124,7 @@ class GateRules:
     def __post_init__(self) -> None:
         times = list(asdict(self).values())[1:]
         if not 0.0 < self.threshold < 1.0 or not all(0.0 <= time < math.inf for time in times):
-            raise ModelError(f"{self}: expected a threshold between 0 and 1, and times of 0 or more.")
+            raise ModelError(f"{self}: expected a threshold between 0 and 1, no negative times and no endless ones.")
 
 
 @dataclass(frozen=True)
