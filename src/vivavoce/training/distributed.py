@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,4 +100,7 @@ def join(device: str = "auto") -> Iterator[Process]:
             raise
         raise TrainingError("another process stopped, and this one with it; what that one printed tells why.") from None
     finally:
+        # A thread of gloo's may still hold the last result, and needs the interpreter's lock to let go of it; a group
+        # that is torn down meanwhile would wait for that thread with the lock in its hand, for ever.
+        time.sleep(0.1)
         dist.destroy_process_group()
