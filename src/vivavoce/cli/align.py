@@ -10,6 +10,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from vivavoce.cli.outputs import is_one_of
 from vivavoce.errors import ConfigError, TextError
 
 FILE_SUFFIXES = {".json": "json", ".textgrid": "textgrid", ".ctm": "ctm"}
@@ -54,7 +55,7 @@ def align(
     from vivavoce.runtime.recognizer import Recognizer
 
     form = choose_form(form, output)
-    if output is not None and output.exists() and any(os.path.exists(n) and output.samefile(n) for n in (audio, text)):
+    if output is not None and is_one_of(output, (audio, text)):
         raise ConfigError(f"--output {output} is read, too; give the times a file of their own.")
     words = read_text(text)
     source: str | BinaryIO = audio

@@ -124,8 +124,8 @@ def attach(
     phones = opened.alphabet(PHONES)
     said = read_lexicon(lexicon, phones)
     check_words(lexicon, said.words, opened)
-    if guesser is not None:
-        check_guesser(guesser, phones)
+    if tune and guesser is not None:
+        check_guesser(guesser, phones)  # as attaching does, but before the tuning
     model = open_language_model(opened)
     weights = Weights(model=model_weight, word=word_bonus, unknown=share_of_unknown(said.words, model))
     if tune:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from vivavoce.cli.progress import drawn
 from vivavoce.cli.recognition import ChangedBundle, TuneLimit, TuneManifests, show_tried
 from vivavoce.errors import ConfigError
 
@@ -302,14 +303,9 @@ def _write(path: Path, tables: Any, bits: int, facts: dict[str, Any]) -> None:
 
 def _counting(sentences: Iterable[T]) -> Iterator[T]:
     """The same sentences, their number shown while a person watches."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
+    from rich.progress import SpinnerColumn, TextColumn
 
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,} sentences read"))
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=sys.stdout.isatty()
-    ) as bar:
+    with drawn(SpinnerColumn(), TextColumn("{task.completed:,} sentences read")) as bar:
         task = bar.add_task("reading", total=None)
         for number, sentence in enumerate(sentences):
             if number % 1000 == 0:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from vivavoce.errors import ConfigError
+
+
+def is_one_of(output: Path, read: Iterable[str | Path]) -> bool:
+    """Whether a file to write is one of those that are read, by whatever path."""
+    return output.exists() and any(os.path.exists(path) and output.samefile(path) for path in read)
 
 
 def need_new_manifest(output: Path, manifests: Iterable[Path], option: str = "--output") -> None:
@@ -15,7 +21,7 @@ def need_new_manifest(output: Path, manifests: Iterable[Path], option: str = "--
     Raises:
         ConfigError: it is one of them, by whatever path.
     """
-    if output.exists() and any(path.exists() and path.samefile(output) for path in manifests):
+    if is_one_of(output, manifests):
         raise ConfigError(f"{option} {output} is a manifest that is read, too; give the new one another name.")
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
     from vivavoce.data.manifest import Utterance
 
 Result = TypeVar("Result")
@@ -22,22 +24,31 @@ class Listening:
     done: Callable[[], None]
 
 
+def drawn(*columns: ProgressColumn) -> Progress:
+    """A bar on standard error, of rich's own columns if none are given; nothing is drawn where that is no terminal.
+
+    What is printed meanwhile goes above the bar where it is on the same terminal, and else where it is sent.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console, printed = Console(stderr=True), sys.stdout.isatty()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=printed)
+
+
 @contextmanager
 def listening(files: int, total_seconds: Callable[[], float | None]) -> Iterator[Listening]:
     """A bar for recognising `files` recordings.
 
     `total_seconds` is asked for only when a bar is drawn; None when the length is not known beforehand.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield Listening(lambda _seconds: None, lambda: None)
-        return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
-    # What is printed meanwhile goes above the bar where it is on the same terminal, and else where it is sent.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+    with drawn(*columns) as bar:
+        if bar.disable:
+            yield Listening(lambda _seconds: None, lambda: None)
+            return
         total = total_seconds()
         task = bar.add_task("listening", total=total, state="")
         finished = 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from vivavoce.cli.progress import drawn
 from vivavoce.errors import ConfigError, DataError, TextError
 
 if TYPE_CHECKING:
@@ -107,14 +108,10 @@ class _Notes:
 
 def _shown(sentences: Iterable[Sentence], characters: int | None) -> Iterator[Sentence]:
     """The same behind a bar, where a person watches and the text is long enough to wait for."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    if not console.is_terminal or characters is None:
+    if characters is None:
         yield from sentences
         return
-    with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+    with drawn() as bar:
         task = bar.add_task("speaking", total=characters)
         for sentence in sentences:
             yield sentence  # and it is said

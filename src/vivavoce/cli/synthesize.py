@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vivavoce.cli.outputs import need_writable_folder
+from vivavoce.cli.progress import drawn
 
 
 def synthesize(
@@ -25,9 +26,6 @@ def synthesize(
 
     A run that was stopped goes on where it was when the command is given again.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from vivavoce.data.manifest import write_manifest
     from vivavoce.data.sentences import choose_sentences
     from vivavoce.data.synthesis import synthesize as synthesize_all
@@ -36,8 +34,7 @@ def synthesize(
     known = frozenset(PronouncingDictionary.load(dictionary)) if dictionary is not None else None
     sentences = choose_sentences(text, count, seed, known)
     need_writable_folder(out)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with drawn() as bar:
         task = bar.add_task("speaking", total=count)
         utterances = synthesize_all(
             sentences, out / "audio", seed=seed, workers=workers, made=lambda n: bar.update(task, completed=n)

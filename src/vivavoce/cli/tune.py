@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vivavoce.cli.evaluate import choose
+from vivavoce.cli.outputs import need_writable_folder
 from vivavoce.cli.train import require_torch
 from vivavoce.errors import ConfigError
 
@@ -59,9 +59,7 @@ def tune(
     if output is not None and output.exists():
         raise ConfigError(f"--output {output} is there already; name a new folder.")
     if output is not None:
-        home = next(folder for folder in output.absolute().parents if folder.exists())
-        if not (home.is_dir() and os.access(home, os.W_OK)):
-            raise ConfigError(f"--output {output} cannot be made in {home}; name another folder.")
+        need_writable_folder(next(folder for folder in output.absolute().parents if folder.exists()))
     tests = choose(test, limit)
 
     def said(line: str) -> None:

@@ -8,7 +8,6 @@ a run was interrupted or not.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,7 @@ from vivavoce.data.manifest import Utterance
 from vivavoce.dsp.features import FeatureConfig, features
 from vivavoce.dsp.pitch import track_pitch
 from vivavoce.errors import DataError
-from vivavoce.training.waveforms import WaveformStore, partial_of, state_of
+from vivavoce.training.waveforms import WaveformStore, partial_of, state_of_all
 
 Array = NDArray[np.float32]
 CACHE_VERSION = 1
@@ -101,10 +100,8 @@ class VoiceSounds:
         """
         self.config = config
         facts = [CACHE_VERSION, config.to_dict(), trim.below_peak_db, trim.keep_seconds]
-        key, state = hashlib.sha256(json.dumps(facts).encode()), functools.cache(state_of)
-        for utterance in utterances:
-            key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\0".encode())
-            key.update(f"{state(utterance.audio)}\n".encode())
+        key = hashlib.sha256(json.dumps(facts).encode())
+        key.update(state_of_all(utterances))
         self.key = key.hexdigest()
         path = Path(folder) / f"voice-{self.key[:16]}.npz"
         if not path.is_file():

@@ -41,10 +41,7 @@ class WaveformStore:
         """
         self.sample_rate = sample_rate
         key = hashlib.sha256(f"{FORMAT} {sample_rate}".encode())
-        state = functools.cache(state_of)
-        for utterance in utterances:
-            key.update(f"{utterance.audio}\0{utterance.offset_seconds}\0{utterance.duration_seconds}\0".encode())
-            key.update(f"{state(utterance.audio)}\n".encode())
+        key.update(state_of_all(utterances))
         stem = Path(folder) / f"waveforms-{key.hexdigest()[:16]}"
         samples, index = stem.with_suffix(".i16"), stem.with_suffix(".json")
         if not (index.is_file() and samples.is_file()):
@@ -112,6 +109,14 @@ def _decode(utterances: Sequence[Utterance], sample_rate: int, target: Path) -> 
         if not total:
             raise DataError(f"the recordings of {len(utterances)} utterances hold no samples; expected speech.")
     return total, places
+
+
+def state_of_all(utterances: Sequence[Utterance]) -> bytes:
+    """What a cache of these is keyed by: each one's recording and place in it, and the recording's state."""
+    state = functools.cache(state_of)
+    return "".join(
+        f"{one.audio}\0{one.offset_seconds}\0{one.duration_seconds}\0{state(one.audio)}\n" for one in utterances
+    ).encode()
 
 
 def state_of(path: str) -> tuple[int, int]:
